@@ -1,0 +1,278 @@
+"""The typed things that flow from the shards to the models.
+
+Axes (the same letters everywhere): ``b`` batch, ``t`` frames, ``h w`` pixels, ``tt hh ww`` the token
+grid (tubelets, rows, columns), ``n = tt*hh*ww`` tokens of a sample, ``k`` objects, ``c`` context
+tokens and ``m`` masked (target) tokens of the whole batch, ``d`` width.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Which tokens of a ``(b, n)`` grid are kept, laid out sample after sample without padding.
+
+    The lengths are plain integers on the host: kernels may ask for them without a device sync.
+
+    Attributes:
+        index: row of each kept token in the flattened ``(b n)`` grid, grouped by sample.
+        offsets: cumulative lengths, ``b + 1`` entries, int32 (what variable-length kernels take).
+        lengths: tokens per sample, on the host.
+        grid: ``n``, the tokens of a full sample.
+    """
+
+    index: Int[Tensor, " total"]
+    offsets: Int[Tensor, " b_plus_1"]
+    lengths: tuple[int, ...]
+    grid: int
+
+    @classmethod
+    def from_mask(cls, keep: Bool[Tensor, "b n"]) -> Self:
+        """Keep the tokens where ``keep`` is true. ``keep`` should live on the CPU."""
+        lengths = tuple(keep.sum(dim=1).tolist())
+        return cls.from_index(keep.flatten().nonzero().squeeze(1), lengths, keep.shape[1])
+
+    @classmethod
+    def from_index(cls, index: Int[Tensor, " total"], lengths: Sequence[int], grid: int) -> Self:
+        """Build from rows already grouped by sample."""
+        offsets = torch.zeros(len(lengths) + 1, dtype=torch.int32)
+        offsets[1:] = torch.tensor(lengths).cumsum(0)
+        return cls(index, offsets.to(index.device), tuple(lengths), grid)
+
+    @classmethod
+    def full(cls, batch: int, grid: int, device: torch.device | str = "cpu") -> Self:
+        """Every token of every sample."""
+        return cls.from_index(torch.arange(batch * grid, device=device), (grid,) * batch, grid)
+
+    @property
+    def batch(self) -> int:
+        """Number of samples."""
+        return len(self.lengths)
+
+    @property
+    def total(self) -> int:
+        """Number of kept tokens of the batch."""
+        return self.index.shape[0]
+
+    @property
+    def max_length(self) -> int:
+        """Longest sample."""
+        return max(self.lengths, default=0)
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether every sample keeps equally many tokens (then a dense view exists)."""
+        return len(set(self.lengths)) <= 1
+
+    @property
+    def sample(self) -> Int[Tensor, " total"]:
+        """Sample number of each kept token."""
+        return self.index // self.grid
+
+    @property
+    def position(self) -> Int[Tensor, " total"]:
+        """Position of each kept token in its sample's grid, ``0 .. n - 1``."""
+        return self.index % self.grid
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:  # noqa: FBT001, FBT002
+        """The same packing with its tensors on ``device``."""
+        move = {"device": device, "non_blocking": non_blocking}
+        return dataclasses.replace(
+            self, index=self.index.to(**move), offsets=self.offsets.to(**move)
+        )
+
+
+@dataclass(frozen=True)
+class TokenMasks:
+    """What is hidden in each sample of a batch.
+
+    Attributes:
+        context: the visible tokens, the only ones the context encoder sees.
+        target: the hidden tokens, whose latents are predicted.
+        slot: for each target token, which of its sample's masked regions it belongs to. Slots are
+            numbered in an order drawn at random per sample, so that no number means an object.
+        joint: context and target tokens of a sample side by side, sample after sample.
+        joint_order: ``cat([context_tokens, target_tokens])[joint_order]`` has the layout of ``joint``.
+        objects: ids of the objects hidden in each sample; empty where none was eligible.
+        fallback: whether a sample fell back to geometric blocks.
+    """
+
+    context: Packing
+    target: Packing
+    slot: Int[Tensor, " m"]
+    joint: Packing
+    joint_order: Int[Tensor, " c_plus_m"]
+    objects: tuple[tuple[int, ...], ...]
+    fallback: tuple[bool, ...]
+
+    @classmethod
+    def build(
+        cls,
+        context: Bool[Tensor, "b n"],
+        slots: Int[Tensor, "b n"],
+        objects: Sequence[Sequence[int]],
+        fallback: Sequence[bool],
+    ) -> Self:
+        """From dense CPU tensors: ``slots`` is the slot of each target token and -1 elsewhere.
+
+        Raises:
+            ValueError: a token is both context and target, or a sample has no context or target.
+        """
+        hidden = slots >= 0
+        if bool((context & hidden).any()):
+            raise ValueError("A token cannot be context and target at once.")
+        for name, mask in (("context", context), ("target", hidden)):
+            empty = (~mask.any(dim=1)).nonzero().flatten().tolist()
+            if empty:
+                raise ValueError(f"Every sample needs at least one {name} token; {empty} have none.")
+        joint = Packing.from_mask(context | hidden)
+        visible, target = Packing.from_mask(context), Packing.from_mask(hidden)
+        return cls(
+            context=visible,
+            target=target,
+            slot=slots.flatten()[target.index],
+            joint=joint,
+            joint_order=torch.cat([visible.index, target.index]).argsort(),
+            objects=tuple(tuple(ids) for ids in objects),
+            fallback=tuple(fallback),
+        )
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:  # noqa: FBT001, FBT002
+        """The same masks with their tensors on ``device``."""
+        return dataclasses.replace(
+            self,
+            context=self.context.to(device, non_blocking),
+            target=self.target.to(device, non_blocking),
+            slot=self.slot.to(device, non_blocking=non_blocking),
+            joint=self.joint.to(device, non_blocking),
+            joint_order=self.joint_order.to(device, non_blocking=non_blocking),
+        )
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """What a model needs of a batch; the data module reads it and decodes nothing else.
+
+    Attributes:
+        frames: frames per clip.
+        size: height and width in pixels.
+        patch: patch size in pixels.
+        tubelet: frames per token.
+        labels: whether label maps are needed (the ``zero`` intervention).
+        counterfactual: whether a re-simulated clip is needed (the ``resimulated`` intervention).
+    """
+
+    frames: int
+    size: tuple[int, int]
+    patch: int
+    tubelet: int
+    labels: bool = False
+    counterfactual: bool = False
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Tubelets, rows and columns of the token grid."""
+        return (
+            self.frames // self.tubelet,
+            self.size[0] // self.patch,
+            self.size[1] // self.patch,
+        )
+
+
+@dataclass(frozen=True)
+class SceneBatch:
+    """Clips with their objects. A still image is a clip of one frame.
+
+    Attributes:
+        frames: RGB, 0..255; floats are made on the device, inside the model's step.
+        coverage: how much of each token's pixels an object covers, 255 = all. Object id ``i`` is
+            row ``i - 1``; rows beyond a sample's objects are zero.
+        keys: name of each sample, unique in its data set.
+        masks: what is hidden, drawn by the data module's masker.
+        labels: label map, 0 background, ``i`` object ``i``.
+        counterfactual: the same world simulated again without object ``removed``.
+        removed: id of the object missing in ``counterfactual``; 0 where a sample carries none (its
+            ``counterfactual`` is then the clip itself).
+        targets: values to probe for, one float per sample and NaN where undefined.
+    """
+
+    frames: UInt8[Tensor, "b t h w 3"]
+    coverage: UInt8[Tensor, "b k tt hh ww"]
+    keys: tuple[str, ...]
+    masks: TokenMasks | None = None
+    labels: UInt8[Tensor, "b t h w"] | None = None
+    counterfactual: UInt8[Tensor, "b t h w 3"] | None = None
+    removed: Int[Tensor, " b"] | None = None
+    targets: dict[str, Float[Tensor, " b"]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return self.frames.shape[0]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:  # noqa: FBT001, FBT002
+        """The same batch on ``device``."""
+
+        def move(value: Any) -> Any:
+            if isinstance(value, Tensor | TokenMasks):
+                return value.to(device, non_blocking=non_blocking)
+            if isinstance(value, dict):
+                return {name: move(item) for name, item in value.items()}
+            return value
+
+        names = [f.name for f in dataclasses.fields(self)]
+        return dataclasses.replace(self, **{name: move(getattr(self, name)) for name in names})
+
+    def pin_memory(self) -> Self:
+        """The same batch in page-locked memory (called by the data loader)."""
+
+        def pin(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                return value.pin_memory()
+            if isinstance(value, dict):
+                return {name: pin(item) for name, item in value.items()}
+            if dataclasses.is_dataclass(value) and not isinstance(value, type):
+                names = [f.name for f in dataclasses.fields(value)]
+                return dataclasses.replace(value, **{n: pin(getattr(value, n)) for n in names})
+            return value
+
+        names = [f.name for f in dataclasses.fields(self)]
+        return dataclasses.replace(self, **{name: pin(getattr(self, name)) for name in names})
+
+    @classmethod
+    def fake(
+        cls,
+        batch: int = 2,
+        *,
+        frames: int = 4,
+        size: int = 32,
+        patch: int = 8,
+        tubelet: int = 2,
+        objects: int = 2,
+        generator: torch.Generator | None = None,
+    ) -> Self:
+        """Square objects at random places on noise, each sitting still; for tests and dry runs."""
+        labels = torch.zeros(batch, frames, size, size, dtype=torch.uint8)
+        side = max(patch, size // 4)
+        for sample in range(batch):
+            for identity in range(1, objects + 1):
+                row, column = torch.randint(0, size - side + 1, (2,), generator=generator).tolist()
+                labels[sample, :, row : row + side, column : column + side] = identity
+        noise = torch.randint(0, 256, (batch, frames, size, size, 3), generator=generator)
+        ids = torch.arange(1, objects + 1, dtype=torch.uint8).view(1, -1, 1, 1, 1)
+        hit = (labels.unsqueeze(1) == ids).float()
+        blocks = hit.unfold(2, tubelet, tubelet).unfold(3, patch, patch).unfold(4, patch, patch)
+        return cls(
+            frames=noise.to(torch.uint8),
+            coverage=(blocks.mean(dim=(-1, -2, -3)) * 255).ceil().to(torch.uint8),
+            keys=tuple(f"fake-{sample}" for sample in range(batch)),
+            labels=labels,
+        )

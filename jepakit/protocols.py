@@ -1,0 +1,96 @@
+"""What evaluations, planning and the explorer may ask of a model, and nothing more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from jepakit.batch import BatchRequest
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A frozen encoder: clips in, token latents out."""
+
+    @property
+    def request(self) -> BatchRequest:
+        """The clips that it takes."""
+
+    @property
+    def width(self) -> int:
+        """``d``, the width of a token's latent."""
+
+    def encode(self, frames: UInt8[Tensor, "b t h w 3"]) -> Float[Tensor, "b n d"]:
+        """Latents of every token of every clip, without gradient."""
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """What a model expects of a scene from which objects are removed.
+
+    Attributes:
+        predicted: predicted latents; rows at visible positions hold the encoder's own context latents.
+        residual: predicted change ``full - removed`` of each visible token; 0 at removed positions.
+        visible: 1 where a token stayed visible, 0 where it was removed.
+        pooled: one vector per sample, the mean of ``predicted`` over the removed positions.
+    """
+
+    predicted: Float[Tensor, "b n d"]
+    residual: Float[Tensor, "b n d"]
+    visible: Int[Tensor, "b n"]
+    pooled: Float[Tensor, "b d"]
+
+
+class Intervenes(Protocol):
+    """A model that answers "what if these objects were not there"."""
+
+    def intervene(
+        self,
+        frames: UInt8[Tensor, "b t h w 3"],
+        coverage: UInt8[Tensor, "b k tt hh ww"],
+        objects: list[list[int]],
+    ) -> Intervention:
+        """Remove ``objects[i]`` (ids as in the label map) from sample ``i``."""
+
+
+@dataclass(frozen=True)
+class MaskInput:
+    """One sample as a masker sees it, on the CPU.
+
+    Attributes:
+        coverage: see :class:`jepakit.batch.SceneBatch`; ``k`` may be 0.
+        frames: the clip, for maskers that look at pixels.
+        forced: id of the object that must be hidden (the sample's counterfactual lacks it), or 0.
+    """
+
+    coverage: UInt8[Tensor, "k tt hh ww"]
+    frames: UInt8[Tensor, "t h w 3"]
+    forced: int = 0
+
+
+@dataclass(frozen=True)
+class SampleMask:
+    """The masker's answer for one sample.
+
+    Attributes:
+        context: 1 for tokens the context encoder sees.
+        slots: slot of each target token, -1 elsewhere.
+        objects: ids of the hidden objects; empty when regions are not objects.
+        fallback: whether no object was eligible and geometric blocks were used.
+    """
+
+    context: Int[Tensor, " n"]
+    slots: Int[Tensor, " n"]
+    objects: tuple[int, ...] = ()
+    fallback: bool = False
+
+
+class Masker(Protocol):
+    """Chooses what is hidden. All randomness comes from ``generator``."""
+
+    def __call__(self, sample: MaskInput, generator: torch.Generator) -> SampleMask:
+        """Mask one sample."""

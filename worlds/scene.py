@@ -1,0 +1,113 @@
+"""What a 2-D world is made of: plain data, no engine.
+
+Lengths in metres, angles in radians counter-clockwise, mass density in kg/m^2, y points up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Circle:
+    """A disc around ``centre``, given in the body's own frame."""
+
+    radius: float
+    centre: Point = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Polygon:
+    """A convex polygon, counter-clockwise, at most 8 vertices, in the body's own frame."""
+
+    vertices: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Body:
+    """A rigid body. ``identity`` is its object id in label maps; 0 marks scenery without an id."""
+
+    shapes: tuple[Circle | Polygon, ...]
+    position: Point
+    angle: float = 0.0
+    dynamic: bool = True
+    velocity: Point = (0.0, 0.0)
+    angular_velocity: float = 0.0
+    density: float = 1.0
+    friction: float = 0.3
+    restitution: float = 0.2
+    linear_damping: float = 0.0
+    angular_damping: float = 0.01
+    identity: int = 0
+    kind: str = "other"
+    colour: str = "gray"
+
+
+@dataclass(frozen=True)
+class Hinge:
+    """Pins body ``a`` to body ``b`` (indices into ``Scene.bodies``) at a world point."""
+
+    a: int
+    b: int
+    anchor: Point
+
+
+@dataclass(frozen=True)
+class Rod:
+    """Keeps two world anchor points of bodies ``a`` and ``b`` at their initial distance."""
+
+    a: int
+    b: int
+    anchor_a: Point
+    anchor_b: Point
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Bodies, joints and the constants of the engine."""
+
+    bodies: tuple[Body, ...]
+    width: float
+    height: float
+    joints: tuple[Hinge | Rod, ...] = ()
+    gravity: float = -9.8
+    step_hz: float = 60.0
+    velocity_iterations: int = 15
+    position_iterations: int = 20
+
+    @property
+    def identities(self) -> tuple[int, ...]:
+        """Object ids of the scene, ascending."""
+        return tuple(sorted({body.identity for body in self.bodies if body.identity}))
+
+    def without(self, identity: int) -> Scene:
+        """The same scene where the object ``identity`` never was; joints to it go with it.
+
+        Raises:
+            ValueError: the scene has no such object.
+        """
+        if identity not in self.identities:
+            raise ValueError(f"No object {identity} in the scene; it has {self.identities}.")
+        kept = [i for i, body in enumerate(self.bodies) if body.identity != identity]
+        place = {old: new for new, old in enumerate(kept)}
+        joints: list[Hinge | Rod] = []
+        for joint in self.joints:
+            if joint.a in place and joint.b in place:
+                a, b = place[joint.a], place[joint.b]
+                joints.append(
+                    Hinge(a, b, joint.anchor)
+                    if isinstance(joint, Hinge)
+                    else Rod(a, b, joint.anchor_a, joint.anchor_b)
+                )
+        return Scene(
+            bodies=tuple(self.bodies[i] for i in kept),
+            width=self.width,
+            height=self.height,
+            joints=tuple(joints),
+            gravity=self.gravity,
+            step_hz=self.step_hz,
+            velocity_iterations=self.velocity_iterations,
+            position_iterations=self.position_iterations,
+        )
