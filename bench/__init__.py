@@ -1,1 +1,1 @@
-"""TODO."""
+"""Figures with the commands that print them: ``python -m bench.NAME``."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
@@ -36,20 +36,20 @@ class Packing:
     grid: int
 
     @classmethod
-    def from_mask(cls, keep: Bool[Tensor, "b n"]) -> Self:
+    def from_mask(cls, keep: Bool[Tensor, "b n"]) -> Packing:
         """Keep the tokens where ``keep`` is true. ``keep`` should live on the CPU."""
         lengths = tuple(keep.sum(dim=1).tolist())
         return cls.from_index(keep.flatten().nonzero().squeeze(1), lengths, keep.shape[1])
 
     @classmethod
-    def from_index(cls, index: Int[Tensor, " total"], lengths: Sequence[int], grid: int) -> Self:
+    def from_index(cls, index: Int[Tensor, " total"], lengths: Sequence[int], grid: int) -> Packing:
         """Build from rows already grouped by sample."""
         offsets = torch.zeros(len(lengths) + 1, dtype=torch.int32)
         offsets[1:] = torch.tensor(lengths).cumsum(0)
         return cls(index, offsets.to(index.device), tuple(lengths), grid)
 
     @classmethod
-    def full(cls, batch: int, grid: int, device: torch.device | str = "cpu") -> Self:
+    def full(cls, batch: int, grid: int, device: torch.device | str = "cpu") -> Packing:
         """Every token of every sample."""
         return cls.from_index(torch.arange(batch * grid, device=device), (grid,) * batch, grid)
 
@@ -83,7 +83,7 @@ class Packing:
         """Position of each kept token in its sample's grid, ``0 .. n - 1``."""
         return self.index % self.grid
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:  # noqa: FBT001, FBT002
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Packing:  # noqa: FBT001, FBT002
         """The same packing with its tensors on ``device``."""
         move = {"device": device, "non_blocking": non_blocking}
         return dataclasses.replace(
@@ -102,7 +102,9 @@ class TokenMasks:
             numbered in an order drawn at random per sample, so that no number means an object.
         joint: context and target tokens of a sample side by side, sample after sample.
         joint_order: ``cat([context_tokens, target_tokens])[joint_order]`` has the layout of ``joint``.
-        objects: ids of the objects hidden in each sample; empty where none was eligible.
+        hidden_ids: which label-map values lose their pixels inside the target tokens: the ids of the
+            hidden objects, or every value where a sample's regions are not objects.
+        objects: ids of the objects hidden in each sample; empty where regions are not objects.
         fallback: whether a sample fell back to geometric blocks.
     """
 
@@ -111,6 +113,7 @@ class TokenMasks:
     slot: Int[Tensor, " m"]
     joint: Packing
     joint_order: Int[Tensor, " c_plus_m"]
+    hidden_ids: Bool[Tensor, "b 256"]
     objects: tuple[tuple[int, ...], ...]
     fallback: tuple[bool, ...]
 
@@ -121,7 +124,7 @@ class TokenMasks:
         slots: Int[Tensor, "b n"],
         objects: Sequence[Sequence[int]],
         fallback: Sequence[bool],
-    ) -> Self:
+    ) -> TokenMasks:
         """From dense CPU tensors: ``slots`` is the slot of each target token and -1 elsewhere.
 
         Raises:
@@ -134,6 +137,9 @@ class TokenMasks:
             empty = (~mask.any(dim=1)).nonzero().flatten().tolist()
             if empty:
                 raise ValueError(f"Every sample needs at least one {name} token; {empty} have none.")
+        hidden_ids = torch.zeros(len(slots), 256, dtype=torch.bool)
+        for sample, ids in enumerate(objects):
+            hidden_ids[sample, list(ids) or slice(None)] = True
         joint = Packing.from_mask(context | hidden)
         visible, target = Packing.from_mask(context), Packing.from_mask(hidden)
         return cls(
@@ -142,11 +148,12 @@ class TokenMasks:
             slot=slots.flatten()[target.index],
             joint=joint,
             joint_order=torch.cat([visible.index, target.index]).argsort(),
+            hidden_ids=hidden_ids,
             objects=tuple(tuple(ids) for ids in objects),
             fallback=tuple(fallback),
         )
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:  # noqa: FBT001, FBT002
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> TokenMasks:  # noqa: FBT001, FBT002
         """The same masks with their tensors on ``device``."""
         return dataclasses.replace(
             self,
@@ -155,6 +162,7 @@ class TokenMasks:
             slot=self.slot.to(device, non_blocking=non_blocking),
             joint=self.joint.to(device, non_blocking),
             joint_order=self.joint_order.to(device, non_blocking=non_blocking),
+            hidden_ids=self.hidden_ids.to(device, non_blocking=non_blocking),
         )
 
 
@@ -218,7 +226,7 @@ class SceneBatch:
         """Number of samples."""
         return self.frames.shape[0]
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:  # noqa: FBT001, FBT002
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> SceneBatch:  # noqa: FBT001, FBT002
         """The same batch on ``device``."""
 
         def move(value: Any) -> Any:
@@ -231,7 +239,7 @@ class SceneBatch:
         names = [f.name for f in dataclasses.fields(self)]
         return dataclasses.replace(self, **{name: move(getattr(self, name)) for name in names})
 
-    def pin_memory(self) -> Self:
+    def pin_memory(self) -> SceneBatch:
         """The same batch in page-locked memory (called by the data loader)."""
 
         def pin(value: Any) -> Any:
@@ -258,7 +266,7 @@ class SceneBatch:
         tubelet: int = 2,
         objects: int = 2,
         generator: torch.Generator | None = None,
-    ) -> Self:
+    ) -> SceneBatch:
         """Square objects at random places on noise, each sitting still; for tests and dry runs."""
         labels = torch.zeros(batch, frames, size, size, dtype=torch.uint8)
         side = max(patch, size // 4)
