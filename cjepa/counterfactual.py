@@ -44,7 +44,7 @@ def removal_masks(
         if unseen:
             raise ValueError(f"Sample {sample}: objects {unseen} are nowhere visible in the clip.")
         owner = rows.argmax(dim=0)
-        slots.append(torch.where(rows.any(dim=0), owner, -1))
+        slots.append(torch.where((rows > 0).any(dim=0), owner, -1))
     stacked = torch.stack(slots)
     if bool((stacked >= 0).all(dim=1).any()):
         raise ValueError("Removing these objects leaves no visible token in at least one sample.")

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from jepakit.batch import BatchRequest, SceneBatch, TokenMasks
 
-Intervention = Literal["zero", "drop", "resimulated"]
+InterventionSource = Literal["zero", "drop", "resimulated"]
 
 
 def hidden_pixels(
@@ -45,7 +45,7 @@ def hidden_pixels(
 
 
 def intervened_latents(
-    target_encoder: nn.Module, batch: SceneBatch, masks: TokenMasks, source: Intervention
+    target_encoder: nn.Module, batch: SceneBatch, masks: TokenMasks, source: InterventionSource
 ) -> Float[Tensor, "c d"]:
     """``s_int`` at the context tokens.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from jepakit.batch import TokenMasks
 from jepakit.nn.attention import Kernel
 from jepakit.nn.block import EPS, Block
+from jepakit.nn.flops import block_flops, linear_flops
 from jepakit.nn.initial import initialise
 from jepakit.nn.positions import PositionEmbedding
 
@@ -70,6 +73,7 @@ class Predictor(nn.Module):
         super().__init__()
         self.wiring = wiring
         self.width = width
+        self.mlp_ratio = mlp_ratio
         cross = wiring == "cross"
         self.project = nn.Linear(encoder_width, width)
         self.mask_token = nn.Parameter(torch.zeros(width))
@@ -116,3 +120,18 @@ class Predictor(nn.Module):
             hidden = block(hidden, masks.target, context=visible, context_packing=masks.context)
         visible = self.readback(visible, masks.context, context=hidden, context_packing=masks.target)
         return visible, hidden
+
+    def flops(self, context: Sequence[int], target: Sequence[int]) -> float:
+        """Model FLOPs of a forward pass with these many context and target tokens per sample."""
+        inputs, outputs = self.project.in_features, self.target_head.out_features
+        tokens = sum(context) + sum(target)
+        heads = linear_flops(inputs, self.width, sum(context))
+        heads += linear_flops(self.width, outputs, tokens)
+        if self.readback is None:
+            lengths = [a + b for a, b in zip(context, target, strict=True)]
+            return heads + len(self.blocks) * block_flops(
+                self.width, lengths, mlp_ratio=self.mlp_ratio
+            )
+        one = partial(block_flops, self.width, mlp_ratio=self.mlp_ratio)
+        crossing = len(self.blocks) * one(target, context_lengths=context)
+        return heads + crossing + one(context, context_lengths=target)

@@ -106,7 +106,7 @@ def all_reduce_mean(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return all_reduce_sum(x) / world_size()
 
 
-def gather(x: Float[Tensor, "rows *shape"]) -> Float[Tensor, "all_rows *shape"]:
+def gather(x: Float[Tensor, "rows ..."]) -> Float[Tensor, "all_rows ..."]:
     """Rows of all ranks one below the other, in rank order, with gradient.
 
     Ranks may hold different numbers of rows. The numbers are exchanged first and read on the host,

@@ -45,6 +45,7 @@ class Intervention:
     pooled: Float[Tensor, "b d"]
 
 
+@runtime_checkable
 class Intervenes(Protocol):
     """A model that answers "what if these objects were not there"."""
 
@@ -89,8 +90,13 @@ class SampleMask:
     fallback: bool = False
 
 
+@runtime_checkable
 class Masker(Protocol):
     """Chooses what is hidden. All randomness comes from ``generator``."""
+
+    @property
+    def max_slots(self) -> int:
+        """Most regions that a sample can have: every slot is below it."""
 
     def __call__(self, sample: MaskInput, generator: torch.Generator) -> SampleMask:
         """Mask one sample."""

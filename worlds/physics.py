@@ -77,9 +77,7 @@ class World:
         self.step_count = 0
         self._log = ContactLog(len(scene.bodies)) if log_contacts else None
         self._world = Box2D.b2World(
-            gravity=(0.0, scene.gravity),
-            doSleep=scene.sleeping,
-            continuousPhysics=scene.continuous,
+            gravity=(0.0, scene.gravity), continuousPhysics=scene.continuous
         )
         if self._log is not None:
             self._world.contactListener = self._log
@@ -98,6 +96,7 @@ class World:
             angularVelocity=body.angular_velocity,
             linearDamping=body.linear_damping,
             angularDamping=body.angular_damping,
+            allowSleep=self.scene.sleeping,  # the engine ignores the flag of the whole world
             userData=index,
         )
         material = {

@@ -45,15 +45,13 @@ def check_labels(labels: UInt8[ndarray, "t h w"], objects: int) -> None:
     if top > objects:
         frame = int((labels == top).any(axis=(1, 2)).argmax())
         raise ValueError(
-            f"Frame {frame} of the label map names object {top}, but the object table has {objects} "
-            "entries (ids start at 1, 0 is background)."
+            f"Frame {frame} of the label map names object {top}, but the object table has "
+            f"{objects} entries (ids start at 1, 0 is background)."
         )
 
 
 @lru_cache(maxsize=8)
-def _token_of_pixel(
-    shape: tuple[int, int, int], patch: int, tubelet: int
-) -> Int[ndarray, "t h w"]:
+def _token_of_pixel(shape: tuple[int, int, int], patch: int, tubelet: int) -> Int[ndarray, "t h w"]:
     """The token, counted row by row, that each pixel belongs to."""
     time, row, column = np.ogrid[: shape[0], : shape[1], : shape[2]]
     hh, ww = shape[1] // patch, shape[2] // patch

@@ -86,7 +86,7 @@ def decode_meta(data: bytes, key: str, form: ClipFormat) -> dict[str, Any]:
         raise ValueError("Metadata nested too deeply.") from error
     check_meta(meta, key, form)
     meta["labels"] = {n: math.nan if v is None else float(v) for n, v in meta["labels"].items()}
-    return meta  # type: ignore[no-any-return]
+    return meta
 
 
 def check_meta(meta: Any, key: str, form: ClipFormat) -> None:
@@ -120,7 +120,7 @@ def _check_objects(objects: list[Any], counterfactuals: list[Any]) -> None:
         raise ValueError(
             f"Object ids must be 1, 2, ... in order and at most {MAX_OBJECTS}, came {ids[:300]}."
         )
-    wrong = [identity for identity in counterfactuals if identity not in ids]
+    wrong = [i for i in counterfactuals if type(i) is not int or i not in ids]
     if wrong or len(set(counterfactuals)) != len(counterfactuals):
         raise ValueError(
             f"Counterfactuals {counterfactuals} must be different ids of the {len(ids)} objects."

@@ -54,8 +54,8 @@ class ClipFormat:
             raise ValueError(f"Sizes must be positive, got {self}.")
         if self.frames % self.tubelet or self.height % self.patch or self.width % self.patch:
             raise ValueError(
-                f"{self.frames} frames of {self.height}x{self.width} do not divide into tubelets of "
-                f"{self.tubelet} frames and patches of {self.patch} pixels."
+                f"{self.frames} frames of {self.height}x{self.width} do not divide into tubelets "
+                f"of {self.tubelet} frames and patches of {self.patch} pixels."
             )
         if self.image not in ("jpg", "png"):
             raise ValueError(f"image must be 'jpg' or 'png', got {self.image!r}.")
@@ -70,8 +70,8 @@ class ClipFormat:
             )
         if self.height % 8 or self.frames * self.height > JPEG_SIDE:
             raise ValueError(
-                f"A JPEG strip needs a height that is a multiple of 8 and at most {JPEG_SIDE} rows in "
-                f"all; {self.frames} frames of height {self.height} are not. Use image='png'."
+                f"A JPEG strip needs a height that is a multiple of 8 and at most {JPEG_SIDE} rows "
+                f"in all; {self.frames} frames of height {self.height} are not. Use image='png'."
             )
 
     @property

@@ -20,7 +20,14 @@ from PIL import Image
 from jepakit.data.schema import ClipFormat
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_ERRORS = (OSError, SyntaxError, ValueError, zlib.error, struct.error, Image.DecompressionBombError)
+_PNG_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    zlib.error,
+    struct.error,
+    Image.DecompressionBombError,
+)
 
 
 def encode_strip(frames: UInt8[ndarray, "t h w 3"], form: ClipFormat) -> bytes:

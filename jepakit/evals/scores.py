@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,11 +78,6 @@ def mae(truth: Float[np.ndarray, " n"], guess: Float[np.ndarray, " n"]) -> Stati
     """Mean absolute error, in the unit of the label."""
     error = np.abs(truth - guess)
     return lambda counts: counts @ error / counts.sum(axis=1)
-
-
-def average(statistics: Sequence[Statistic]) -> Statistic:
-    """Mean of several statistics on the same draws: one score over several seeds."""
-    return lambda counts: np.mean([statistic(counts) for statistic in statistics], axis=0)
 
 
 def _ratio(

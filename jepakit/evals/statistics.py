@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -54,14 +54,14 @@ class Resampling:
     counts: Int[np.ndarray, "r g"]
 
     @classmethod
-    def of_items(cls, items: int, *, draws: int, rng: np.random.Generator) -> Self:
+    def of_items(cls, items: int, *, draws: int, rng: np.random.Generator) -> Resampling:
         """Every item is its own group: the ordinary bootstrap."""
         return cls.of_groups(np.arange(items), draws=draws, rng=rng)
 
     @classmethod
     def of_groups(
         cls, groups: Sequence[str] | np.ndarray, *, draws: int, rng: np.random.Generator
-    ) -> Self:
+    ) -> Resampling:
         """The cluster bootstrap: items of one group are alike, so they come and go together.
 
         Source: Davison and Hinkley 1997, section 3.8, strategy 1 (whole clusters, then all items).
@@ -84,17 +84,15 @@ class Resampling:
         """Number of groups."""
         return self.counts.shape[1]
 
-    def estimate(self, statistic: Statistic) -> float:
-        """The statistic of the data as they are."""
-        return float(statistic(np.ones((1, len(self.group))))[0])
-
-    def distribution(self, statistic: Statistic) -> Float[np.ndarray, " r"]:
-        """The statistic of every draw."""
-        return self._evaluate(statistic, self.counts)
-
-    def jackknife(self, statistic: Statistic) -> Float[np.ndarray, " g"]:
-        """The statistic with each group left out once."""
-        return self._evaluate(statistic, 1 - np.eye(self.groups, dtype=np.int32))
+    def distribution(self, statistic: Statistic, method: Method = "percentile") -> Distribution:
+        """The statistic of the data, of every draw and, for ``bca``, with each group left out."""
+        jackknife = 1 - np.eye(self.groups, dtype=np.int32) if method == "bca" else None
+        return Distribution(
+            estimate=float(statistic(np.ones((1, len(self.group))))[0]),
+            draws=self._evaluate(statistic, self.counts),
+            left_out=None if jackknife is None else self._evaluate(statistic, jackknife),
+            resampling=self,
+        )
 
     def _evaluate(
         self, statistic: Statistic, counts: Int[np.ndarray, "r g"]
@@ -104,6 +102,71 @@ class Resampling:
         return np.concatenate([statistic(p[:, self.group].astype(np.float64)) for p in parts])
 
 
+@dataclass(frozen=True)
+class Distribution:
+    """A statistic over one resampling. ``left_out`` is there when the method is ``bca``."""
+
+    estimate: float
+    draws: Float[np.ndarray, " r"]
+    left_out: Float[np.ndarray, " g"] | None
+    resampling: Resampling
+
+    def __sub__(self, other: Distribution) -> Distribution:
+        """The difference of two statistics draw by draw: a paired comparison.
+
+        Raises:
+            ValueError: the two come from different draws.
+        """
+        return self._combine([other], (1.0, -1.0))
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """Percentile interval, or ``bca`` where the jackknife is there.
+
+        The percentile interval takes the ``alpha`` and ``1 - alpha`` quantiles of the draws; BCa
+        shifts both levels by the median bias ``z0`` and the acceleration ``a`` of the jackknife over
+        groups (Efron and Tibshirani 1993, eq. 14.10, 14.14 and 14.15). Draws where the statistic is
+        undefined (NaN: no positives drawn, say) are left out. If no draw moves it, it is a point.
+
+        Raises:
+            ValueError: an impossible confidence, or a statistic undefined on the data, on more than
+                5 % of the draws, or with a group left out (``bca``).
+        """
+        if not 0 < confidence < 1:
+            raise ValueError(f"The confidence must lie between 0 and 1, got {confidence}.")
+        if np.isnan(self.estimate):
+            raise ValueError("The statistic is undefined on the data, so it has no interval.")
+        undefined = float(np.isnan(self.draws).mean())
+        if undefined > MAX_UNDEFINED:
+            raise ValueError(
+                f"The statistic is undefined in {undefined:.1%} of the draws (at most "
+                f"{MAX_UNDEFINED:.0%}): too few groups carry a rare value. Use more groups."
+            )
+        draws = self.draws[~np.isnan(self.draws)]
+        levels = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+        if self.left_out is not None:
+            levels = _bca_levels(levels, self.estimate, draws, self.left_out)
+        low, high = np.quantile(draws, levels)
+        return Interval(self.estimate, float(low), float(high), confidence)
+
+    def _combine(self, others: Sequence[Distribution], weights: Sequence[float]) -> Distribution:
+        if any(other.resampling is not self.resampling for other in others):
+            raise ValueError("Only statistics of the same Resampling object can be compared.")
+        parts, row = [self, *others], np.asarray(weights)
+        jackknives = [part.left_out for part in parts if part.left_out is not None]
+        return Distribution(
+            estimate=float(row @ [part.estimate for part in parts]),
+            draws=row @ np.stack([part.draws for part in parts]),
+            left_out=row @ np.stack(jackknives) if len(jackknives) == len(parts) else None,
+            resampling=self.resampling,
+        )
+
+
+def average(distributions: Sequence[Distribution]) -> Distribution:
+    """The mean of several statistics on the same draws: one score over several seeds."""
+    first, *others = distributions
+    return first._combine(others, [1 / len(distributions)] * len(distributions))
+
+
 def bootstrap_interval(
     statistic: Statistic,
     resampling: Resampling,
@@ -111,37 +174,8 @@ def bootstrap_interval(
     confidence: float = 0.95,
     method: Method = "percentile",
 ) -> Interval:
-    """Interval of a statistic over the draws of ``resampling``.
-
-    ``percentile`` takes the ``alpha`` and ``1 - alpha`` quantiles of the draws. ``bca`` shifts both
-    by the median bias ``z0`` and the acceleration ``a`` of the jackknife over groups (Efron and
-    Tibshirani 1993, eq. 14.10, 14.14 and 14.15). Draws in which the statistic is undefined (NaN: a
-    draw without positives, say) are left out. A statistic that no draw moves gives a point.
-
-    Raises:
-        ValueError: an impossible confidence, or a statistic undefined on the data, or on more than
-            5 % of the draws, or with a group left out (``bca``).
-    """
-    if not 0 < confidence < 1:
-        raise ValueError(f"The confidence must lie between 0 and 1, got {confidence}.")
-    estimate = resampling.estimate(statistic)
-    if np.isnan(estimate):
-        raise ValueError("The statistic is undefined on the data, so it has no interval.")
-    values = resampling.distribution(statistic)
-    undefined = float(np.isnan(values).mean())
-    if undefined > MAX_UNDEFINED:
-        raise ValueError(
-            f"The statistic is undefined in {undefined:.1%} of the draws (at most "
-            f"{MAX_UNDEFINED:.0%}): too few groups carry a rare value. Use more groups."
-        )
-    values = values[~np.isnan(values)]
-    if np.ptp(values) == 0:
-        return Interval(estimate, float(values[0]), float(values[0]), confidence)
-    levels = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
-    if method == "bca":
-        levels = _bca_levels(levels, estimate, values, resampling.jackknife(statistic))
-    low, high = np.quantile(values, levels)
-    return Interval(estimate, float(low), float(high), confidence)
+    """Interval of a statistic over the draws of ``resampling``; see :meth:`Distribution.interval`."""
+    return resampling.distribution(statistic, method).interval(confidence)
 
 
 def bootstrap_difference(
@@ -155,31 +189,28 @@ def bootstrap_difference(
     """Interval of ``first - second``, both computed on the same draws.
 
     Items that are hard for both cancel, so this sees differences that two intervals side by side
-    do not. Raises as :func:`bootstrap_interval`.
+    do not. Raises as :meth:`Distribution.interval`.
     """
-    return bootstrap_interval(
-        lambda counts: first(counts) - second(counts),
-        resampling,
-        confidence=confidence,
-        method=method,
-    )
+    gap = resampling.distribution(first, method) - resampling.distribution(second, method)
+    return gap.interval(confidence)
 
 
 def _bca_levels(
     levels: Float[np.ndarray, "2"],
     estimate: float,
-    values: Float[np.ndarray, " draws"],
+    draws: Float[np.ndarray, " r"],
     left_out: Float[np.ndarray, " g"],
 ) -> Float[np.ndarray, "2"]:
     """The two quantile levels after correction for bias and acceleration."""
-    if np.isnan(left_out).any():
+    undefined = int(np.isnan(left_out).sum())
+    if undefined:
         raise ValueError(
             "The bca interval needs the statistic with every group left out once; it is undefined "
-            f"for {int(np.isnan(left_out).sum())} of {len(left_out)}. Use the percentile method."
+            f"for {undefined} of {len(left_out)} groups. Use the percentile method."
         )
-    # Half of the ties counts as below, and never 0 or 1: a finite number of draws cannot show that.
-    below = ((values < estimate).mean() + (values <= estimate).mean()) / 2
-    z0 = ndtri(np.clip(below, 0.5 / len(values), 1 - 0.5 / len(values)))
+    # Ties count half; 0 and 1 are beyond what a finite number of draws can show.
+    below = ((draws < estimate).mean() + (draws <= estimate).mean()) / 2
+    z0 = ndtri(np.clip(below, 0.5 / len(draws), 1 - 0.5 / len(draws)))
     spread = left_out.mean() - left_out
     scale = float((spread**2).sum()) ** 1.5
     acceleration = float((spread**3).sum()) / (6 * scale) if scale > 0 else 0.0

@@ -25,7 +25,7 @@ def sample_mean(values: Float[Tensor, " total"], packing: Packing) -> Float[Tens
             f"Expected one value per kept token ({packing.total}), got {values.shape[0]}: "
             "pass the packing that the values were computed with."
         )
-    lengths = packing.offsets.diff().to(torch.float32)
+    lengths = packing.offsets.diff().to(values.dtype)
     # A weight per token instead of a scatter: index_add is not deterministic on CUDA.
     weight = (1.0 / (packing.batch * lengths))[packing.sample]
     return (values * weight).sum() * rank_weight(packing.batch, values)

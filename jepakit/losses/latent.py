@@ -20,8 +20,8 @@ class LatentLoss(nn.Module):
     ``beta`` and ``r - beta / 2`` above. ``elementwise`` is the usual one: the same function of each
     of the ``d`` coordinates, averaged over them. Both are computed in float32.
 
-    Causal-JEPA, section 4.5, L_pred, with the averages of Algorithm 1, line 12. Differs: targets are
-    layer-normalised (without affine) by default, as in V-JEPA 2.
+    Causal-JEPA, section 4.5, L_pred, with the averages of Algorithm 1, line 12. Differs: targets
+    are layer-normalised (without affine) by default, as in V-JEPA 2.
 
     Args:
         form: ``norm`` (the paper's) or ``elementwise``.

@@ -89,11 +89,8 @@ def _check(q: Tensor, k: Tensor, queries: Packing, keys: Packing) -> None:
             f"Queries are of {queries.batch} samples and keys of {keys.batch}: they must pair up."
         )
     if keys is not queries and 0 in keys.lengths:
-        lonely = [
-            i
-            for i, (a, b) in enumerate(zip(queries.lengths, keys.lengths, strict=True))
-            if a > b == 0
-        ]
+        pairs = zip(queries.lengths, keys.lengths, strict=True)
+        lonely = [sample for sample, (asks, has) in enumerate(pairs) if asks and not has]
         if lonely:
             raise ValueError(f"Samples {lonely} have queries but no key to attend to.")
 
@@ -127,7 +124,9 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, queries: Packing, keys: Packing) ->
     from torch.nn.attention.varlen import varlen_attn
 
     # Positional arguments only: the keyword ones differ between releases of PyTorch.
-    return varlen_attn(q, k, v, queries.offsets, keys.offsets, queries.max_length, keys.max_length)
+    out = varlen_attn(q, k, v, queries.offsets, keys.offsets, queries.max_length, keys.max_length)
+    assert isinstance(out, Tensor)  # a tuple only when more is asked for
+    return out
 
 
 def _xformers(q: Tensor, k: Tensor, v: Tensor, queries: Packing, keys: Packing) -> Tensor:

@@ -19,11 +19,12 @@ EPS = 1e-6
 
 
 class Block(nn.Module):
-    """``x + attention(norm x)``, optionally ``x + cross(norm x, norm context)``, ``x + mlp(norm x)``.
+    """``x + attention(norm x)``, then ``x + mlp(norm x)``; with ``cross``, cross-attention between.
 
     LayerNorm eps 1e-6, biases everywhere, MLP ``fc2(gelu(fc1 x))`` with the exact (erf) GELU.
     Names of the intermediates: ``attn``, ``cross`` (with ``cross=True``), ``mlp.hidden`` (after the
-    GELU), ``mlp``, ``out``. All but the last two are what is added to or enters the residual stream.
+    GELU), ``mlp``, ``out`` (the residual stream after the block). ``attn``, ``cross`` and ``mlp``
+    are what is added to the stream.
 
     The forward pass is three dense parts around the attention calls: ``_enter``, ``_between`` (only
     with ``cross``) and ``_leave``. Only they are compiled, see :meth:`compile_parts`.
@@ -74,7 +75,7 @@ class Block(nn.Module):
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the intermediates, in the order in which they are computed."""
-        return ("attn", *(("cross",) if self.cross else ()), "mlp.hidden", "mlp", "out")
+        return block_names(cross=self.cross)
 
     @property
     def outputs(self) -> tuple[nn.Linear, ...]:
@@ -103,13 +104,13 @@ class Block(nn.Module):
         Raises:
             ValueError: context given to a block without ``cross``, or missing.
         """
-        q, k, v = self._part("_enter", tap)(x)
-        attended = attend(q, k, v, packing, kernel=self.kernel)
         if self.cross != (context is not None) or self.cross != (context_packing is not None):
             raise ValueError(
                 f"A block with cross={self.cross} "
                 + ("needs context and context_packing." if self.cross else "takes no context.")
             )
+        q, k, v = self._part("_enter", tap)(x)
+        attended = attend(q, k, v, packing, kernel=self.kernel)
         if self.cross:
             x, q, k, v = self._part("_between", tap)(x, attended, context, tap)
             attended = attend(q, k, v, packing, context_packing, kernel=self.kernel)
@@ -144,6 +145,11 @@ class Block(nn.Module):
         hidden = _tapped(tap, "mlp.hidden", F.gelu(self.fc1(self.norm2(x))))
         x = x + _tapped(tap, "mlp", self.fc2(hidden))
         return _tapped(tap, "out", x)
+
+
+def block_names(*, cross: bool = False) -> tuple[str, ...]:
+    """Names of a block's intermediates, in the order in which they are computed."""
+    return ("attn", *(("cross",) if cross else ()), "mlp.hidden", "mlp", "out")
 
 
 def _tapped(tap: Tap | None, name: str, x: Tensor) -> Tensor:

@@ -24,21 +24,21 @@ class Edit:
     Attributes:
         kind: what happens to the selected rows.
         value: the new value or the summand, broadcast to the selected rows; or the function.
-        tokens: rows of the packed tensor to change, as row numbers or as one truth value per row;
-            all rows by default.
+        tokens: rows of the packed tensor to change, as row numbers or as one truth value per row
+            (which waits for the device); all rows by default.
     """
 
     kind: Literal["replace", "add", "apply"]
-    value: Tensor | float | Callable[[Tensor], Tensor]
+    value: Tensor | float | int | Callable[[Tensor], Tensor]
     tokens: Int[Tensor, " rows"] | Bool[Tensor, " total"] | None = None
 
     @classmethod
-    def replace(cls, value: Tensor | float, tokens: Tensor | None = None) -> Edit:
+    def replace(cls, value: Tensor | float | int, tokens: Tensor | None = None) -> Edit:
         """Put ``value`` in place of the activation (patching with a donor's activation)."""
         return cls("replace", value, tokens)
 
     @classmethod
-    def add(cls, value: Tensor | float, tokens: Tensor | None = None) -> Edit:
+    def add(cls, value: Tensor | float | int, tokens: Tensor | None = None) -> Edit:
         """Add ``value`` to the activation (steering)."""
         return cls("add", value, tokens)
 
@@ -48,35 +48,34 @@ class Edit:
         return cls("apply", function, tokens)
 
     def __call__(self, name: str, x: Float[Tensor, "total d"]) -> Float[Tensor, "total d"]:
-        """The edited activation; ``x`` itself is left as it is."""
+        """The edited activation; ``x`` itself is left as it is.
+
+        Raises:
+            ValueError: the value does not broadcast to the selected rows.
+        """
         rows = x if self.tokens is None else x[self.tokens]
-        new = self._changed(rows)
-        if new.ndim > rows.ndim or torch.broadcast_shapes(new.shape, rows.shape) != rows.shape:
+        if callable(self.value):
+            value = self.value(rows)
+        else:
+            value = torch.as_tensor(self.value, dtype=x.dtype, device=x.device)
+        if not _fits(value.shape, rows.shape):
             raise ValueError(
                 f"The edit of {name!r} must fit its {tuple(rows.shape)} selected rows, "
-                f"came {tuple(new.shape)}."
+                f"came {tuple(value.shape)}."
             )
-        new = new.to(x.dtype).expand(rows.shape)
+        new = rows + value if self.kind == "add" else value.to(x.dtype).expand(rows.shape)
         if self.tokens is None:
             return new
         edited = x.clone()
         edited[self.tokens] = new
         return edited
 
-    def _changed(self, rows: Tensor) -> Tensor:
-        if not isinstance(self.value, Tensor | float | int):
-            return self.value(rows)
-        value = torch.as_tensor(self.value, device=rows.device)
-        if self.kind == "replace":
-            return value
-        return _broadcast_sum(rows, value)
 
-
-def _broadcast_sum(rows: Tensor, value: Tensor) -> Tensor:
-    try:
-        return rows + value
-    except RuntimeError:  # shapes that do not broadcast: the caller names the edit
-        return value
+def _fits(shape: torch.Size, target: torch.Size) -> bool:
+    """Whether ``shape`` broadcasts to ``target``."""
+    if len(shape) > len(target):
+        return False
+    return all(a in (1, b) for a, b in zip(shape[::-1], target[::-1], strict=False))
 
 
 class Taps:

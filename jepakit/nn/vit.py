@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from jepakit.batch import BatchRequest, Packing
 from jepakit.nn.attention import Kernel
-from jepakit.nn.block import EPS, Block
+from jepakit.nn.block import EPS, Block, block_names
 from jepakit.nn.edits import Edit, make_taps
 from jepakit.nn.flops import vit_flops
 from jepakit.nn.initial import initialise
@@ -42,8 +42,8 @@ class Encoded:
         """
         if not self.packing.is_uniform:
             raise ValueError(
-                f"Samples of {min(self.packing.lengths)} to {self.packing.max_length} tokens have no "
-                "dense layout; use jepakit.nn.pad."
+                f"Samples of {min(self.packing.lengths)} to {self.packing.max_length} tokens have "
+                "no dense layout; use jepakit.nn.pad."
             )
         return self.tokens.unflatten(0, (self.packing.batch, -1))
 
@@ -124,9 +124,7 @@ class VisionTransformer(nn.Module):
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the intermediates, in the order in which they are computed."""
-        inner = (
-            f"{_prefix(i)}{name}" for i, block in enumerate(self.blocks) for name in block.names
-        )
+        inner = (_prefix(i) + name for i in range(len(self.blocks)) for name in block_names())
         return ("embed", *inner, "norm")
 
     def forward(
@@ -192,8 +190,9 @@ class VisionTransformer(nn.Module):
         Args:
             backend: a backend of ``torch.compile``.
         """
-        for block in self.blocks:
-            block.compile_parts(backend)
+        for block in self.modules():
+            if isinstance(block, Block):
+                block.compile_parts(backend)
 
 
 def _prefix(number: int) -> str:

@@ -80,3 +80,10 @@ def _corner_axes(a: Array, b: Array) -> Array:
     lines = (b[None] - a[:, None]).reshape(-1, 2)
     length = np.linalg.norm(lines, axis=1, keepdims=True)
     return lines[length[:, 0] > 0] / length[length[:, 0] > 0]
+
+
+def in_view(scene: Scene) -> bool:
+    """Whether every movable body lies inside the picture."""
+    boxes = [_box(_outlines(body)) for body in scene.bodies if body.dynamic]
+    size = np.array([scene.width, scene.height])
+    return all((low >= 0).all() and (high <= size).all() for low, high in boxes)

@@ -65,10 +65,16 @@ class Stage:
         """True with ``probability``."""
         return bool(self.rng.random() < probability)
 
-    def material(self, *, bounce: tuple[float, float] = (0.0, 0.4)) -> Material:
-        """A material drawn at random: density over a factor of 6, friction and restitution."""
-        density = math.exp(self.uniform(math.log(0.4), math.log(2.4)))
-        return Material(density, self.uniform(0.15, 0.7), self.uniform(*bounce))
+    def material(
+        self,
+        *,
+        density: tuple[float, float] = (0.4, 2.4),
+        friction: tuple[float, float] = (0.15, 0.7),
+        bounce: tuple[float, float] = (0.0, 0.4),
+    ) -> Material:
+        """A material drawn from ranges; the density log-uniformly."""
+        weight = math.exp(self.uniform(math.log(density[0]), math.log(density[1])))
+        return Material(weight, self.uniform(*friction), self.uniform(*bounce))
 
     def place(
         self,
@@ -114,14 +120,13 @@ class Stage:
         shapes: Shapes,
         x: float,
         ground: float,
+        material: Material | None = None,
         *,
         velocity: Point = (0.0, 0.0),
-        material: Material | None = None,
-    ) -> float:
-        """Stand a movable body on a surface at height ``ground``; returns the height of its origin."""
+    ) -> int:
+        """Stand a movable body on a surface at height ``ground``; returns its index."""
         y = ground + lowest(shapes) + GAP
-        self.place(kind, shapes, (x, y), velocity=velocity, material=material)
-        return y
+        return self.place(kind, shapes, (x, y), velocity=velocity, material=material)
 
     def thing(self, size: float, *, round_too: bool = True) -> tuple[str, Shapes]:
         """A kind and shape drawn at random, about ``size`` metres across."""

@@ -1,0 +1,188 @@
+"""Encoder forward and backward: packed tokens against padding, in turn in one process.
+
+Run ``python -m bench.ragged_attention``. Three ways to encode only some tokens of each sample:
+
+- packed: no padding anywhere, attention per sample (:class:`jepakit.nn.VisionTransformer`);
+- padded: every sample padded to the longest of the batch, padding masked as keys;
+- full: all tokens of the grid, dropped ones masked as keys.
+
+All three share one set of weights and give the same latents and gradients on the kept tokens, which
+is asserted before anything is timed. Ratios are medians over rounds of the same batch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import random
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from jepakit.batch import Packing
+from jepakit.nn import Block, VisionTransformer, pad, unpad
+from jepakit.seeds import generator
+
+LENGTHS: dict[str, tuple[float, float]] = {
+    # Share of tokens kept, drawn uniformly per sample.
+    "objects": (0.60, 0.90),  # what object masks leave of a PHYRE-like scene
+    "spread": (0.05, 0.45),  # a quarter kept on average, unevenly
+    "narrow": (0.20, 0.30),  # a quarter kept on average, evenly
+    "equal": (0.75, 0.75),
+}
+WAYS = ("packed", "padded", "full")
+
+Encode = Callable[[VisionTransformer, Tensor, Packing], Tensor]
+
+
+def sample_packing(kind: str, batch: int, grid: int, seed: int = 0) -> Packing:
+    """Random tokens, as many per sample as the distribution ``kind`` says."""
+    low, high = LENGTHS[kind]
+    draw = generator(seed, kind)
+    share = low + (high - low) * torch.rand(batch, generator=draw)
+    rank = torch.rand(batch, grid, generator=draw).argsort(1).argsort(1)
+    return Packing.from_mask(rank < (share * grid).round().clamp(min=1).unsqueeze(1))
+
+
+def packed(encoder: VisionTransformer, frames: Tensor, packing: Packing) -> Tensor:
+    """Latents of the kept tokens, without padding."""
+    return encoder(frames, packing).tokens
+
+
+def padded(encoder: VisionTransformer, frames: Tensor, packing: Packing) -> Tensor:
+    """The same through samples padded to the longest."""
+    x = encoder.patches(frames, packing) + encoder.positions(packing.position)
+    columns = torch.arange(packing.max_length, device=x.device)
+    mask = None
+    if not packing.is_uniform:
+        mask = columns < packing.offsets.diff().unsqueeze(1)
+    return unpad(dense_blocks(encoder, pad(x, packing), mask), packing)
+
+
+def full(encoder: VisionTransformer, frames: Tensor, packing: Packing) -> Tensor:
+    """The same through every token of the grid."""
+    everything = Packing.full(packing.batch, packing.grid, frames.device)
+    x = encoder.patches(frames, everything) + encoder.positions(everything.position)
+    keep = torch.zeros(packing.batch * packing.grid, dtype=torch.bool, device=x.device)
+    keep = keep.index_fill(0, packing.index, value=True).view(packing.batch, -1)
+    x = dense_blocks(encoder, x.view(*keep.shape, -1), keep)
+    return x.flatten(0, 1).index_select(0, packing.index)
+
+
+def dense_blocks(encoder: VisionTransformer, x: Tensor, keep: Tensor | None) -> Tensor:
+    """The blocks on ``(b, length, d)`` with masked keys."""
+    mask = None if keep is None else keep[:, None, None, :]
+    for block in encoder.blocks:
+        assert isinstance(block, Block)
+        heads = block.qkv(block.norm1(x)).unflatten(-1, (3, block.heads, -1))
+        q, k, v = heads.permute(2, 0, 3, 1, 4).unbind(0)
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + block.proj(attended.transpose(1, 2).flatten(2))
+        x = x + block.fc2(F.gelu(block.fc1(block.norm2(x))))
+    return encoder.norm(x)
+
+
+ENCODE: dict[str, Encode] = {"packed": packed, "padded": padded, "full": full}
+
+
+def step(way: str, encoder: VisionTransformer, frames: Tensor, packing: Packing) -> Tensor:
+    """Forward and backward of a loss over the kept tokens; returns the latents."""
+    encoder.zero_grad()
+    enabled = frames.device.type == "cuda"
+    with torch.autocast(frames.device.type, torch.bfloat16, enabled=enabled):
+        tokens = ENCODE[way](encoder, frames, packing)
+    (tokens.float() * tokens.detach().float().roll(1, 0)).mean().backward()
+    return tokens.detach()
+
+
+def check_parity(encoder: VisionTransformer, frames: Tensor, packing: Packing) -> None:
+    """Fail unless all ways give the same latents and gradients."""
+    results = []
+    for way in WAYS:
+        tokens = step(way, encoder, frames, packing)
+        results.append(
+            [tokens, *(p.grad.clone() for p in encoder.parameters() if p.grad is not None)]
+        )
+    atol = 2e-5 if frames.device.type == "cpu" else 5e-2
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            torch.testing.assert_close(a, b, atol=atol * max(1.0, a.abs().max().item()), rtol=1e-3)
+
+
+def seconds(run: Callable[[], object], device: torch.device) -> float:
+    """CPU seconds of the process on the CPU (blind to neighbours), wall seconds on CUDA."""
+    if device.type == "cpu":
+        start = time.process_time()
+        run()
+        return time.process_time() - start
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    run()
+    torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def compare(
+    encoder: VisionTransformer, frames: Tensor, packing: Packing, rounds: int
+) -> dict[str, float]:
+    """Median seconds of each way and median ratios to packed."""
+    check_parity(encoder, frames, packing)
+    taken: dict[str, list[float]] = {way: [] for way in WAYS}
+    order = random.Random(0)
+    for _ in range(rounds):
+        for way in order.sample(WAYS, len(WAYS)):
+            run = functools.partial(step, way, encoder, frames, packing)
+            taken[way].append(seconds(run, frames.device))
+    row = {f"{way}_s": statistics.median(taken[way]) for way in WAYS}
+    for way in ("padded", "full"):
+        ratios = [b / a for a, b in zip(taken["packed"], taken[way], strict=True)]
+        row[f"vs_{way}"] = statistics.median(ratios)
+    mean = packing.total / packing.batch
+    row["longest_over_mean"] = packing.max_length / mean
+    row["grid_over_mean"] = packing.grid / mean
+    return row
+
+
+def main() -> None:
+    """Print a table and one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--width", type=int, default=384)
+    parser.add_argument("--depth", type=int, default=2)
+    parser.add_argument("--heads", type=int, default=6)
+    parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--lengths", nargs="+", default=list(LENGTHS), choices=list(LENGTHS))
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+
+    torch.manual_seed(0)
+    device = torch.device(args.device)
+    sizes = {"depth": args.depth, "heads": args.heads, "frames": args.frames, "size": args.size}
+    encoder = VisionTransformer(args.width, **sizes).to(device)
+    shape = (args.batch, args.frames, args.size, args.size, 3)
+    frames = torch.randint(0, 256, shape, generator=generator(0)).byte().to(device)
+
+    print(
+        f"{'lengths':10}{'packed':>9}{'padded':>9}{'full':>9}  speed-up (bound) over padded, full"
+    )
+    table = {}
+    for kind in args.lengths:
+        packing = sample_packing(kind, args.batch, encoder.tokens).to(device)
+        row = table[kind] = compare(encoder, frames, packing, args.rounds)
+        print(
+            f"{kind:10}{row['packed_s']:8.3f}s{row['padded_s']:8.3f}s{row['full_s']:8.3f}s"
+            f"  {row['vs_padded']:.2f}x ({row['longest_over_mean']:.2f})"
+            f"  {row['vs_full']:.2f}x ({row['grid_over_mean']:.2f})"
+        )
+    print(json.dumps({"bench": "ragged_attention", **vars(args), "rows": table}))
+
+
+if __name__ == "__main__":
+    main()

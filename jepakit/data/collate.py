@@ -1,0 +1,115 @@
+"""Decoded clips to one typed batch, masked sample by sample."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from jepakit.batch import SceneBatch, TokenMasks
+from jepakit.masks.batching import mask_batch
+from jepakit.protocols import Masker, MaskInput
+from jepakit.seeds import generator
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What a batch takes of one sample, beside the pixels that are decoded into place.
+
+    Attributes:
+        key: name of the sample.
+        epoch: in which it is read; part of the seed of its mask.
+        coverage: on the model's grid.
+        removed: id of the object that its counterfactual lacks, or 0.
+        targets: values to probe for.
+    """
+
+    key: str
+    epoch: int
+    coverage: UInt8[ndarray, "k tt hh ww"]
+    removed: int
+    targets: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Memory of a batch that samples are decoded into.
+
+    Attributes:
+        frames: RGB.
+        labels: label maps, where asked for.
+        counterfactual: RGB, where asked for.
+    """
+
+    frames: UInt8[ndarray, "b t h w 3"]
+    labels: UInt8[ndarray, "b t h w"] | None = None
+    counterfactual: UInt8[ndarray, "b t h w 3"] | None = None
+
+
+def collate(
+    clips: Sequence[Clip],
+    pixels: Pixels,
+    *,
+    masker: Masker | None = None,
+    seed: int = 0,
+    targets: Sequence[str] = (),
+) -> SceneBatch:
+    """One batch; coverage is padded with zero rows to the sample with most objects.
+
+    Args:
+        clips: one per row of ``pixels``.
+        pixels: frames and what else was decoded; the batch shares this memory.
+        masker: chooses what is hidden, with ``generator(seed, epoch, key)`` for each sample.
+        seed: of the run.
+        targets: labels to hand on; NaN where a sample has none.
+    """
+    coverage = _stack_coverage([clip.coverage for clip in clips])
+    frames = torch.from_numpy(pixels.frames)
+    removed = [clip.removed for clip in clips]
+    values = {
+        name: torch.tensor([clip.targets.get(name, math.nan) for clip in clips]) for name in targets
+    }
+    return SceneBatch(
+        frames=frames,
+        coverage=coverage,
+        keys=tuple(clip.key for clip in clips),
+        masks=None if masker is None else _mask(clips, frames, coverage, masker, seed),
+        labels=None if pixels.labels is None else torch.from_numpy(pixels.labels),
+        counterfactual=(
+            None if pixels.counterfactual is None else torch.from_numpy(pixels.counterfactual)
+        ),
+        removed=None if pixels.counterfactual is None else torch.tensor(removed),
+        targets=values,
+    )
+
+
+def _stack_coverage(parts: list[ndarray]) -> torch.Tensor:
+    most = max(part.shape[0] for part in parts)
+    stacked = np.zeros((len(parts), most, *parts[0].shape[1:]), dtype=np.uint8)
+    for row, part in zip(stacked, parts, strict=True):
+        row[: part.shape[0]] = part
+    return torch.from_numpy(stacked)
+
+
+def _mask(
+    clips: Sequence[Clip],
+    frames: torch.Tensor,
+    coverage: torch.Tensor,
+    masker: Masker,
+    seed: int,
+) -> TokenMasks:
+    masks = []
+    for clip, picture, covered in zip(clips, frames, coverage, strict=True):
+        sample = MaskInput(covered[: clip.coverage.shape[0]], picture, clip.removed)
+        masks.append(masker(sample, generator(seed, clip.epoch, clip.key)))
+    return mask_batch(masks, _grid(coverage))
+
+
+def _grid(coverage: torch.Tensor) -> tuple[int, int, int]:
+    tubelets, rows, columns = coverage.shape[2:]
+    return tubelets, rows, columns

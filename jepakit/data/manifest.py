@@ -1,0 +1,155 @@
+"""``manifest.json``: what a data set consists of, merged from the records of its shards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from jepakit.data.atomic import atomic_file
+from jepakit.data.schema import SCHEMA, ClipFormat
+from jepakit.data.shard_index import ShardIndex, ShardRecord
+
+MANIFEST = "manifest.json"
+LabelKind = Literal["binary", "regression"]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the makers of a data set state about all of it.
+
+    Attributes:
+        source: where the clips come from.
+        generator: program and version that made them.
+        licences: of the clips.
+        form: shape and coding shared by all clips.
+        label_kinds: the labels of ``meta["labels"]`` and what each is.
+        mirrored: labels in [0, 1] that become ``1 - value`` when a clip is flipped left to right;
+            all others are taken to stay as they are.
+        settings: further arguments of the generator, for the record.
+    """
+
+    source: str
+    generator: str
+    licences: tuple[str, ...]
+    form: ClipFormat
+    label_kinds: dict[str, LabelKind] = field(default_factory=dict)
+    mirrored: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def digest(self, *parts: Any) -> str:
+        """Hash of the description and of ``parts`` (JSON values), to recognise finished shards."""
+        return _hash([asdict(self), *parts])
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Shards and splits of a data set."""
+
+    description: Description
+    shards: tuple[ShardRecord, ...]
+
+    @property
+    def splits(self) -> dict[str, list[str]]:
+        """Shard names by split, in order."""
+        names: dict[str, list[str]] = {}
+        for shard in self.shards:
+            names.setdefault(shard.split, []).append(shard.name)
+        return names
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever a byte of any shard or the meaning of a label changes."""
+        return _hash(self._body())
+
+    def of_split(self, split: str | None) -> tuple[ShardRecord, ...]:
+        """Shards of one split, or all.
+
+        Raises:
+            ValueError: there is no such split, or it has no samples.
+        """
+        if split is not None and split not in self.splits:
+            raise ValueError(f"No split '{split}'; the data set has {sorted(self.splits)}.")
+        shards = tuple(s for s in self.shards if split is None or s.split == split)
+        if not sum(shard.samples for shard in shards):
+            raise ValueError(f"Split '{split or 'all'}' has no samples.")
+        return shards
+
+    def _body(self) -> dict[str, Any]:
+        counts: Counter[str] = Counter()
+        for shard in self.shards:
+            counts.update({"samples": shard.samples, "bytes": shard.size, **shard.counts})
+        description = {**asdict(self.description), "grid": self.description.form.grid}
+        shards = [asdict(shard) for shard in self.shards]
+        return {
+            "schema": SCHEMA,
+            **description,
+            "counts": dict(sorted(counts.items())),
+            "splits": self.splits,
+            "shards": shards,
+        }
+
+    def to_bytes(self) -> bytes:
+        """The file."""
+        return json.dumps({**self._body(), "fingerprint": self.fingerprint}, indent=1).encode()
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """From the bytes of the file.
+
+        Raises:
+            ValueError: damaged, edited, or not schema version 1.
+        """
+        fields = json.loads(data)
+        if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+            came = fields.get("schema") if isinstance(fields, dict) else type(fields).__name__
+            raise ValueError(f"Manifest of schema version {SCHEMA} expected, came {came!r}.")
+        stated = fields.pop("fingerprint", None)
+        if _hash(fields) != stated:
+            raise ValueError("The manifest does not match its own fingerprint: damaged or edited.")
+        return cls(_description(fields), tuple(ShardRecord(**shard) for shard in fields["shards"]))
+
+
+def merge_manifest(folder: Path, description: Description, shards: Iterable[str]) -> Manifest:
+    """Write the manifest of ``folder`` from the indices of its finished shards.
+
+    Raises:
+        ValueError: a shard has no index yet, or a key appears twice in the data set.
+    """
+    records = []
+    owner: dict[str, str] = {}
+    for name in shards:
+        path = folder / f"{name}.index.json"
+        if not path.exists():
+            raise ValueError(f"Shard '{name}' is not finished in {folder}; run its writer again.")
+        data = path.read_bytes()
+        index = ShardIndex.parse(data)
+        for key in map(index.key, range(len(index))):
+            if owner.setdefault(key, name) != name:
+                raise ValueError(f"Key '{key}' appears in shards '{owner[key]}' and '{name}'.")
+        records.append(ShardRecord.of_index(data))
+    manifest = Manifest(description, tuple(records))
+    with atomic_file(folder / MANIFEST) as stream:
+        stream.write(manifest.to_bytes())
+    return manifest
+
+
+def _description(fields: Mapping[str, Any]) -> Description:
+    return Description(
+        source=fields["source"],
+        generator=fields["generator"],
+        licences=tuple(fields["licences"]),
+        form=ClipFormat.from_json(fields["form"]),
+        label_kinds=fields["label_kinds"],
+        mirrored=tuple(fields["mirrored"]),
+        settings=fields["settings"],
+    )
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

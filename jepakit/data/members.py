@@ -1,0 +1,95 @@
+"""A sample as named members of a tar: ``KEY.<member>``.
+
+Members, in the order in which they are stored (what training reads comes first): ``json``, ``jpg``
+or ``png``, ``coverage``, ``labels``, ``states``, ``contacts``, ``actions``, then ``cf<id>.jpg`` or
+``cf<id>.png`` with ``cf<id>.labels`` for each counterfactual. Nothing else is ever decoded.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from jepakit.data.codecs import ARRAYS, encode_array, encode_labels
+from jepakit.data.coverage import check_labels, coverage_of
+from jepakit.data.metadata import encode_meta
+from jepakit.data.schema import ClipFormat, Sample
+from jepakit.data.strips import encode_strip
+
+NAME = re.compile(
+    r"json|jpg|png|coverage|labels|states|contacts|actions|cf\d{1,3}\.(jpg|png|labels)"
+)
+
+
+@dataclass(frozen=True)
+class EncodedSample:
+    """The bytes of a sample and the counts that the manifest keeps."""
+
+    key: str
+    members: dict[str, bytes]
+    objects: int
+    counterfactuals: int
+
+
+def encode_sample(sample: Sample, form: ClipFormat) -> EncodedSample:
+    """The members of a sample; coverage is computed here, so it always agrees with the labels.
+
+    Raises:
+        ValueError: the key, then which part of the sample breaks schema version 1 and how.
+    """
+    try:
+        members = _encode(sample, form)
+    except ValueError as error:
+        raise ValueError(f"Sample '{sample.key}': {error}") from error
+    objects = len(sample.meta["objects"])
+    return EncodedSample(sample.key, members, objects, len(sample.counterfactuals))
+
+
+def _encode(sample: Sample, form: ClipFormat) -> dict[str, bytes]:
+    removed = sorted(sample.counterfactuals)
+    objects = len(sample.meta["objects"])
+    picture, labels = _encode_clip("", sample.frames, sample.labels, objects, form)
+    table = [
+        {**entry, "area": area}
+        for entry, area in zip(sample.meta["objects"], _areas(sample.labels, objects), strict=True)
+    ]
+    meta = {**sample.meta, "counterfactuals": removed, "objects": table}
+    members = {"json": encode_meta(meta, sample.key, form)}
+    coverage = coverage_of(sample.labels, objects, patch=form.patch, tubelet=form.tubelet)
+    members |= {form.image: picture, "coverage": coverage.tobytes(), "labels": labels}
+    for name in ARRAYS:
+        if getattr(sample, name) is not None:
+            members[name] = encode_array(name, getattr(sample, name))
+    for identity in removed:
+        other, prefix = sample.counterfactuals[identity], f"cf{identity}."
+        picture, labels = _encode_clip(prefix, other.frames, other.labels, objects, form)
+        if (other.labels == identity).any():
+            raise ValueError(f"The counterfactual without object {identity} still shows it.")
+        members |= {f"{prefix}{form.image}": picture, f"{prefix}labels": labels}
+    return members
+
+
+def _encode_clip(
+    prefix: str, frames: ndarray, labels: ndarray, objects: int, form: ClipFormat
+) -> tuple[bytes, bytes]:
+    """Picture and label map of one clip, checked by hand: users write preparation code."""
+    for name, array, shape in (
+        ("frames", frames, (*form.shape, 3)),
+        ("labels", labels, form.shape),
+    ):
+        if array.dtype != np.uint8 or array.shape != shape:
+            raise ValueError(
+                f"'{prefix}{name}' must be uint8 {shape}, came {array.dtype} {array.shape}."
+            )
+    check_labels(labels, objects)
+    return encode_strip(frames, form), encode_labels(labels)
+
+
+def _areas(labels: UInt8[ndarray, "t h w"], objects: int) -> list[list[float]]:
+    """Share of the picture that each object covers, by frame."""
+    counts = np.stack([np.bincount(frame.ravel(), minlength=objects + 1) for frame in labels])
+    return (counts[:, 1:] / labels[0].size).round(6).T.tolist()
