@@ -37,7 +37,11 @@ class Timing:
 
 
 def interleave(
-    candidates: Mapping[str, Callable[[], object]], *, rounds: int = 7, warmup: int = 1, seed: int = 0
+    candidates: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int = 7,
+    warmup: int = 1,
+    seed: int = 0,
 ) -> dict[str, Timing]:
     """Time each candidate ``rounds`` times, in an order shuffled anew every round."""
     order = random.Random(seed)
@@ -57,7 +61,7 @@ def interleave(
 
 
 def paired_ratio(slow: Timing, fast: Timing) -> float:
-    """Median over the rounds of ``slow / fast`` in CPU seconds: how many times faster ``fast`` is."""
+    """How many times faster ``fast`` is in CPU seconds, median of the rounds' ratios."""
     return median(a / b for a, b in zip(slow.rounds, fast.rounds, strict=True))
 
 

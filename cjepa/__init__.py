@@ -1,4 +1,4 @@
-"""Causal-JEPA: object masks as interventions, a predictor with two heads, counterfactual inference."""
+"""Causal-JEPA: objects hidden as interventions, two predicted effects, counterfactual inference."""
 
 from cjepa.module import CausalJEPA
 from cjepa.predictor import Predictor

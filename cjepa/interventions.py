@@ -19,9 +19,10 @@ from typing import Literal
 
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from jepakit.batch import BatchRequest, SceneBatch, TokenMasks
+from jepakit.nn.vit import VisionTransformer
 
 InterventionSource = Literal["zero", "drop", "resimulated"]
 
@@ -29,15 +30,15 @@ InterventionSource = Literal["zero", "drop", "resimulated"]
 def hidden_pixels(
     labels: UInt8[Tensor, "b t h w"], masks: TokenMasks, request: BatchRequest
 ) -> Bool[Tensor, "b t h w"]:
-    """The pixels of the hidden objects; of the whole target tokens where regions are not objects."""
+    """The pixels of the hidden objects; all of the target tokens' where regions are no objects."""
     tt, hh, ww = request.grid
     flat = labels.new_zeros(masks.target.batch * masks.target.grid)
     tokens = flat.index_fill(0, masks.target.index, 1)
     inside = repeat(
         tokens,
         "(b tt hh ww) -> b (tt u) (hh p) (ww q)",
-        **{"tt": tt, "hh": hh, "ww": ww, "u": request.tubelet},
-        **{"p": request.patch, "q": request.patch},
+        tt=tt, hh=hh, ww=ww, u=request.tubelet,
+        p=request.patch, q=request.patch,
     )
     flat_labels = rearrange(labels, "b t h w -> b (t h w)").long()
     chosen = masks.hidden_ids.gather(1, flat_labels).view_as(labels)
@@ -45,7 +46,10 @@ def hidden_pixels(
 
 
 def intervened_latents(
-    target_encoder: nn.Module, batch: SceneBatch, masks: TokenMasks, source: InterventionSource
+    target_encoder: VisionTransformer,
+    batch: SceneBatch,
+    masks: TokenMasks,
+    source: InterventionSource,
 ) -> Float[Tensor, "c d"]:
     """``s_int`` at the context tokens.
 

@@ -166,7 +166,7 @@ class CausalJEPA(JepaModule):
         return change
 
     def flops(self, batch: SceneBatch) -> float:
-        """Model FLOPs of one training step on this batch; recomputation and padding do not count."""
+        """Model FLOPs of one training step on this batch; padding would not count."""
         size, n = len(batch), self.encoder.tokens
         masks = batch.masks
         context = masks.context.lengths if masks else (n,) * size
@@ -183,8 +183,7 @@ class CausalJEPA(JepaModule):
         """Compile the dense parts of every block, see :meth:`VisionTransformer.compile_blocks`."""
         self.encoder.compile_blocks()
         self.target_encoder.compile_blocks()
-        for block in self.predictor.blocks:
-            block.compile_parts()
+        self.predictor.compile_blocks()
 
     def encode(
         self, frames: UInt8[Tensor, "b t h w 3"], *, target: bool = True
@@ -198,5 +197,5 @@ class CausalJEPA(JepaModule):
         coverage: UInt8[Tensor, "b k tt hh ww"],
         objects: Sequence[Sequence[int]],
     ) -> Intervention:
-        """What is expected of the scene without ``objects``, see :func:`cjepa.counterfactual.intervene`."""
+        """The scene without ``objects``, see :func:`cjepa.counterfactual.intervene`."""
         return intervene(self.encoder, self.predictor, frames, coverage, objects)

@@ -1,4 +1,4 @@
-"""The predictor: from visible tokens to the latents of hidden objects and the effect of their removal."""
+"""From visible tokens to the latents of hidden objects and to what their removal changes."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Predictor(nn.Module):
     tokens of one object are known to belong together, and slots are dealt anew for each sample so
     that none comes to mean an object.
 
-    ``joint`` wiring: context and mask tokens of a sample attend to each other. ``cross``: mask tokens
-    attend among themselves, then to the context. There the context is never updated, so that one
+    ``joint`` wiring: context and mask tokens of a sample attend to each other. ``cross``: mask
+    tokens attend among themselves, then to the context. There the context is never updated, so that one
     last block lets it read the mask tokens before the residual head; the paper leaves this open.
 
     Args:
@@ -118,8 +118,16 @@ class Predictor(nn.Module):
         assert self.readback is not None
         for block in self.blocks:
             hidden = block(hidden, masks.target, context=visible, context_packing=masks.context)
-        visible = self.readback(visible, masks.context, context=hidden, context_packing=masks.target)
+        visible = self.readback(
+            visible, masks.context, context=hidden, context_packing=masks.target
+        )
         return visible, hidden
+
+    def compile_blocks(self, backend: str = "inductor") -> None:
+        """Compile the dense parts of every block, see :meth:`VisionTransformer.compile_blocks`."""
+        for block in self.modules():
+            if isinstance(block, Block):
+                block.compile_parts(backend)
 
     def flops(self, context: Sequence[int], target: Sequence[int]) -> float:
         """Model FLOPs of a forward pass with these many context and target tokens per sample."""

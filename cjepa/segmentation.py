@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,8 +18,8 @@ from jepakit.seeds import generator
 class LearnedObjects(nn.Module):
     """Slots that compete for the target encoder's tokens take the place of given objects.
 
-    The slots are trained by their own reconstruction, see :class:`jepakit.masks.SlotAttention`; each
-    token belongs wholly to its strongest slot, and Algorithm 2 hides slots as it hides objects. The
+    The slots are trained by their own reconstruction, see :class:`jepakit.masks.SlotAttention`;
+    each token belongs wholly to its strongest slot, and Algorithm 2 hides slots as it hides objects. The
     assignment is read on the host, so that this ablation waits for the device once per step.
 
     Args:

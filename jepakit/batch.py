@@ -1,7 +1,7 @@
 """The typed things that flow from the shards to the models.
 
-Axes (the same letters everywhere): ``b`` batch, ``t`` frames, ``h w`` pixels, ``tt hh ww`` the token
-grid (tubelets, rows, columns), ``n = tt*hh*ww`` tokens of a sample, ``k`` objects, ``c`` context
+Axes (the same letters everywhere): ``b`` batch, ``t`` frames, ``h w`` pixels, ``tt hh ww`` the
+token grid (tubelets, rows, columns), ``n = tt*hh*ww`` tokens of a sample, ``k`` objects, ``c`` context
 tokens and ``m`` masked (target) tokens of the whole batch, ``d`` width.
 """
 
@@ -85,9 +85,10 @@ class Packing:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Packing:  # noqa: FBT001, FBT002
         """The same packing with its tensors on ``device``."""
-        move = {"device": device, "non_blocking": non_blocking}
         return dataclasses.replace(
-            self, index=self.index.to(**move), offsets=self.offsets.to(**move)
+            self,
+            index=self.index.to(device, non_blocking=non_blocking),
+            offsets=self.offsets.to(device, non_blocking=non_blocking),
         )
 
 
@@ -101,9 +102,9 @@ class TokenMasks:
         slot: for each target token, which of its sample's masked regions it belongs to. Slots are
             numbered in an order drawn at random per sample, so that no number means an object.
         joint: context and target tokens of a sample side by side, sample after sample.
-        joint_order: ``cat([context_tokens, target_tokens])[joint_order]`` has the layout of ``joint``.
-        hidden_ids: which label-map values lose their pixels inside the target tokens: the ids of the
-            hidden objects, or every value where a sample's regions are not objects.
+        joint_order: ``cat([context_tokens, target_tokens])[joint_order]`` is laid out as ``joint``.
+        hidden_ids: which label-map values lose their pixels inside the target tokens: the ids of
+            the hidden objects, or every value where a sample's regions are not objects.
         objects: ids of the objects hidden in each sample; empty where regions are not objects.
         fallback: whether a sample fell back to geometric blocks.
     """
@@ -136,7 +137,7 @@ class TokenMasks:
         for name, mask in (("context", context), ("target", hidden)):
             empty = (~mask.any(dim=1)).nonzero().flatten().tolist()
             if empty:
-                raise ValueError(f"Every sample needs at least one {name} token; {empty} have none.")
+                raise ValueError(f"Each sample needs at least one {name} token; {empty} have none.")
         hidden_ids = torch.zeros(len(slots), 256, dtype=torch.bool)
         for sample, ids in enumerate(objects):
             hidden_ids[sample, list(ids) or slice(None)] = True

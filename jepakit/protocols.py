@@ -33,7 +33,7 @@ class Intervention:
     """What a model expects of a scene from which objects are removed.
 
     Attributes:
-        predicted: predicted latents; rows at visible positions hold the encoder's own context latents.
+        predicted: predicted latents; visible positions hold the encoder's own context latents.
         residual: predicted change ``full - removed`` of each visible token; 0 at removed positions.
         visible: 1 where a token stayed visible, 0 where it was removed.
         pooled: one vector per sample, the mean of ``predicted`` over the removed positions.

@@ -60,7 +60,7 @@ def test_the_tree_of_the_readme_is_the_tree() -> None:
 
 
 def read_tree(text: str) -> set[str]:
-    """Python files of an indented tree, where folders end in a slash and notes follow two spaces."""
+    """Python files of an indented tree in which folders end in a slash."""
     stack: list[tuple[int, str]] = []
     files = set()
     for line in filter(str.strip, text.splitlines()):

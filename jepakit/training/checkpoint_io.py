@@ -164,7 +164,6 @@ def _write(checkpoint: dict[str, Any], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(target) as (file, temporary):
         writer = _HashingWriter(file)
-        # torch wraps what the file raises in a RuntimeError of its own.
         with _as_os_error():
             torch.save(checkpoint, writer)
     try:
@@ -186,12 +185,12 @@ def _write(checkpoint: dict[str, Any], target: Path) -> None:
 
 @contextmanager
 def _as_os_error() -> Iterator[None]:
+    """torch closes its archive after a failed write and then complains of a wrong position."""
     try:
         yield
     except RuntimeError as error:
-        cause = error.__cause__ or error.__context__
-        if isinstance(cause, OSError):
-            raise cause from error
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
         raise
 
 

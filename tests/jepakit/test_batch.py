@@ -84,7 +84,8 @@ def test_fake_batch_is_what_it_says() -> None:
 
 
 def test_seeds_depend_on_every_part_and_their_order() -> None:
-    seeds = {derive_seed(*p) for p in [(0, 1, "a"), (1, 0, "a"), (0, 1, "b"), (0, "1", "a"), (0, 1)]}
+    parts = [(0, 1, "a"), (1, 0, "a"), (0, 1, "b"), (0, "1", "a"), (0, 1)]
+    seeds = {derive_seed(*part) for part in parts}
     assert len(seeds) == 5
     assert derive_seed(7, 3, "x") == derive_seed(7, 3, "x")
     first = torch.rand(4, generator=generator(7, 3, "x"))

@@ -14,7 +14,7 @@ def pendulum(stage: Stage) -> None:
     pivot = (stage.uniform(2.5, 3.0), stage.uniform(5.8, 6.6))
     radius = stage.uniform(0.5, 0.65)
     length = pivot[1] - FLOOR - radius - stage.uniform(0.3, 0.9)
-    lift = min(stage.uniform(0.45, 0.75), (pivot[0] - radius) / length)
+    lift = min(stage.uniform(0.45, 0.75), (pivot[0] - radius - 0.1) / length)
     heavy = stage.material(density=(1.2, 2.4))
     swing = stage.place(
         "pendulum", bob(length, radius, 0.2), pivot, angle=-math.asin(lift), material=heavy
