@@ -7,23 +7,20 @@ Run ``python -m bench.ragged_attention``. Three ways to encode only some tokens 
 - full: all tokens of the grid, dropped ones masked as keys.
 
 All three share one set of weights and give the same latents and gradients on the kept tokens, which
-is asserted before anything is timed. Ratios are medians over rounds of the same batch.
+is asserted before anything is timed. Bounds: padded or full tokens over kept ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
-import json
-import random
-import statistics
-import time
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.harness import emit, interleave, paired_ratio, show
 from jepakit.batch import Packing
 from jepakit.nn import Block, VisionTransformer, pad, unpad
 from jepakit.seeds import generator
@@ -114,37 +111,26 @@ def check_parity(encoder: VisionTransformer, frames: Tensor, packing: Packing) -
             torch.testing.assert_close(a, b, atol=atol * max(1.0, a.abs().max().item()), rtol=1e-3)
 
 
-def seconds(run: Callable[[], object], device: torch.device) -> float:
-    """CPU seconds of the process on the CPU (blind to neighbours), wall seconds on CUDA."""
-    if device.type == "cpu":
-        start = time.process_time()
-        run()
-        return time.process_time() - start
-    torch.cuda.synchronize()
-    start = time.perf_counter()
-    run()
-    torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
 def compare(
     encoder: VisionTransformer, frames: Tensor, packing: Packing, rounds: int
 ) -> dict[str, float]:
-    """Median seconds of each way and median ratios to packed."""
+    """Seconds of each way and ratios to packed: CPU seconds on the CPU, wall seconds on CUDA."""
     check_parity(encoder, frames, packing)
-    taken: dict[str, list[float]] = {way: [] for way in WAYS}
-    order = random.Random(0)
-    for _ in range(rounds):
-        for way in order.sample(WAYS, len(WAYS)):
-            run = functools.partial(step, way, encoder, frames, packing)
-            taken[way].append(seconds(run, frames.device))
-    row = {f"{way}_s": statistics.median(taken[way]) for way in WAYS}
-    for way in ("padded", "full"):
-        ratios = [b / a for a, b in zip(taken["packed"], taken[way], strict=True)]
-        row[f"vs_{way}"] = statistics.median(ratios)
+    on_cpu = frames.device.type == "cpu"
+
+    def run(way: str) -> None:
+        step(way, encoder, frames, packing)
+        if not on_cpu:
+            torch.cuda.synchronize()
+
+    taken = interleave({way: functools.partial(run, way) for way in WAYS}, rounds=rounds)
     mean = packing.total / packing.batch
-    row["longest_over_mean"] = packing.max_length / mean
-    row["grid_over_mean"] = packing.grid / mean
+    row = {way: taken[way].cpu if on_cpu else taken[way].wall for way in WAYS}
+    for way in ("padded", "full"):
+        paired = paired_ratio(taken[way], taken["packed"])
+        row[f"over_{way}"] = paired if on_cpu else row[way] / row["packed"]
+    row["bound_padded"] = packing.max_length / mean
+    row["bound_full"] = packing.grid / mean
     return row
 
 
@@ -169,19 +155,14 @@ def main() -> None:
     shape = (args.batch, args.frames, args.size, args.size, 3)
     frames = torch.randint(0, 256, shape, generator=generator(0)).byte().to(device)
 
-    print(
-        f"{'lengths':10}{'packed':>9}{'padded':>9}{'full':>9}  speed-up (bound) over padded, full"
-    )
     table = {}
     for kind in args.lengths:
         packing = sample_packing(kind, args.batch, encoder.tokens).to(device)
-        row = table[kind] = compare(encoder, frames, packing, args.rounds)
-        print(
-            f"{kind:10}{row['packed_s']:8.3f}s{row['padded_s']:8.3f}s{row['full_s']:8.3f}s"
-            f"  {row['vs_padded']:.2f}x ({row['longest_over_mean']:.2f})"
-            f"  {row['vs_full']:.2f}x ({row['grid_over_mean']:.2f})"
-        )
-    print(json.dumps({"bench": "ragged_attention", **vars(args), "rows": table}))
+        table[kind] = compare(encoder, frames, packing, args.rounds)
+    columns = ("lengths", *WAYS, "x padded", "x full", "bound", "bound")
+    rows = [[kind, *row.values()] for kind, row in table.items()]
+    show("Seconds per step; packed is so many times faster", columns, rows)
+    emit("ragged_attention", {"arguments": vars(args), "rows": table})
 
 
 if __name__ == "__main__":

@@ -42,8 +42,9 @@ class Predictor(nn.Module):
     that none comes to mean an object.
 
     ``joint`` wiring: context and mask tokens of a sample attend to each other. ``cross``: mask
-    tokens attend among themselves, then to the context. There the context is never updated, so that one
-    last block lets it read the mask tokens before the residual head; the paper leaves this open.
+    tokens attend among themselves, then to the context. There the context is never updated,
+    so that one last block lets it read the mask tokens before the residual head; the paper
+    leaves this open.
 
     Args:
         encoder_width: width of the encoder's latents, ``D``.

@@ -19,8 +19,9 @@ class LearnedObjects(nn.Module):
     """Slots that compete for the target encoder's tokens take the place of given objects.
 
     The slots are trained by their own reconstruction, see :class:`jepakit.masks.SlotAttention`;
-    each token belongs wholly to its strongest slot, and Algorithm 2 hides slots as it hides objects. The
-    assignment is read on the host, so that this ablation waits for the device once per step.
+    each token belongs wholly to its strongest slot, and Algorithm 2 hides slots as if they
+    were objects. The assignment is read on the host, so that this
+    ablation waits for the device once per step.
 
     Args:
         width: width of the encoder's latents.

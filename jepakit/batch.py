@@ -1,8 +1,8 @@
 """The typed things that flow from the shards to the models.
 
 Axes (the same letters everywhere): ``b`` batch, ``t`` frames, ``h w`` pixels, ``tt hh ww`` the
-token grid (tubelets, rows, columns), ``n = tt*hh*ww`` tokens of a sample, ``k`` objects, ``c`` context
-tokens and ``m`` masked (target) tokens of the whole batch, ``d`` width.
+token grid (tubelets, rows, columns), ``n = tt*hh*ww`` tokens of a sample, ``k`` objects, ``c``
+context tokens and ``m`` masked (target) tokens of the whole batch, ``d`` width.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from worlds.physics import simulate
 from worlds.scene import Circle, Scene
-from worlds.trajectory import CONTACT, Trajectory
+from worlds.trajectory import CONTACT, Trajectory, by_identity
 
 NEVER = np.iinfo(np.int64).max
 
@@ -63,13 +63,11 @@ def causal_descendants(
     reached = np.full(int(max(source.max(initial=0), target.max(initial=0), identity)) + 1, NEVER)
     reached[identity] = 0
     while True:
-        # The earliest row that leads from a reached object to one not reached by then.
         due = np.maximum(start, reached[source])
-        new = (reached[source] <= until) & (due < reached[target])
-        if not new.any():
+        earlier = (reached[source] <= until) & (due < reached[target])
+        if not earlier.any():
             break
-        row = np.flatnonzero(new)[np.argmin(due[new])]
-        reached[target[row]] = due[row]
+        np.minimum.at(reached, target[earlier], due[earlier])
     return {int(i): int(reached[i]) for i in np.flatnonzero(reached < NEVER) if i != identity}
 
 
@@ -84,7 +82,7 @@ class Locality:
             the two simulations, in metres (for a body of radius r: distance + r x angle).
         leaked: the same, but counting only the steps before the influence arrived; all steps for
             objects that are not descendants. Exact causality means 0 for every object.
-        identical: whether all states (velocities too) are bit-equal up to the influence.
+        identical: whether all states (velocities too) have the same bits up to the influence.
     """
 
     removed: int
@@ -120,10 +118,11 @@ def compare(scene: Scene, factual: Trajectory, identity: int, steps: int) -> Loc
     """One entry of :func:`locality`; ``factual`` must hold every step of ``scene``."""
     rest = scene.without(identity)
     other = simulate(rest, steps)
-    log = np.concatenate(
-        [named(factual.contacts, scene), named(other.contacts, rest)], dtype=CONTACT
-    )
     ids = [body.identity for body in scene.bodies]
+    kept = [body.identity for body in rest.bodies]
+    log = np.concatenate(
+        [by_identity(factual.contacts, ids), by_identity(other.contacts, kept)], dtype=CONTACT
+    )
     reached = causal_descendants(
         log,
         identity,
@@ -140,16 +139,8 @@ def compare(scene: Scene, factual: Trajectory, identity: int, steps: int) -> Loc
         arrival = reached.get(body.identity, steps + 1)
         moved[body.identity] = float(apart.max())
         leaked[body.identity] = float(apart[:arrival].max(initial=0.0))
-        identical[body.identity] = bool(np.array_equal(before[:arrival], after[:arrival]))
+        identical[body.identity] = before[:arrival].tobytes() == after[:arrival].tobytes()
     return Locality(identity, reached, moved, leaked, identical)
-
-
-def named(contacts: NDArray[np.void], scene: Scene) -> NDArray[np.void]:
-    """A contact log with object ids in place of body indices."""
-    ids = np.array([body.identity for body in scene.bodies], np.int32)
-    log = contacts.copy()
-    log["a"], log["b"] = ids[contacts["a"]], ids[contacts["b"]]
-    return log
 
 
 def displacement(

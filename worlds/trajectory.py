@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,3 +31,27 @@ class Trajectory:
     contacts: NDArray[np.void]
     final: NDArray[np.float64]
     stopped_at: int | None
+
+
+def by_identity(contacts: NDArray[np.void], identities: Sequence[int]) -> NDArray[np.void]:
+    """A contact log in object ids instead of body indices; rows of the same pair are added up.
+
+    Args:
+        contacts: rows of :data:`CONTACT` between bodies.
+        identities: id of each body. Bodies may share one (the walls are all 0).
+
+    Returns:
+        Rows of :data:`CONTACT` between ids, ``a <= b``, ordered by step, then by pair.
+    """
+    ids = np.asarray(identities, np.int64)
+    count = int(ids.max(initial=0)) + 1
+    a, b = ids[contacts["a"]], ids[contacts["b"]]
+    step = contacts["step"].astype(np.int64)
+    keys, row = np.unique(
+        (step * count + np.minimum(a, b)) * count + np.maximum(a, b), return_inverse=True
+    )
+    log = np.zeros(len(keys), CONTACT)
+    rest, log["b"] = np.divmod(keys, count)
+    log["step"], log["a"] = np.divmod(rest, count)
+    log["impulse"] = np.bincount(row, weights=contacts["impulse"], minlength=len(keys))
+    return log

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 from numpy import ndarray
 from torch.utils.data import Dataset
 
@@ -72,7 +72,11 @@ class BatchDataset(Dataset[tuple[SceneBatch, Faults]]):
         """Read, decode, cut and mask the samples at ``places``."""
         pixels = self._room(len(places))
         faults: Faults = {}
-        clips = [self._load(place, row, pixels, faults) for row, place in enumerate(places)]
+        orders = {epoch: self.order.epoch(epoch) for epoch in {place.epoch for place in places}}
+        clips = [
+            self._load(orders[place.epoch], place, row, pixels, faults)
+            for row, place in enumerate(places)
+        ]
         batch = collate(clips, pixels, masker=self.masker, seed=self.seed, targets=self.targets)
         return batch, faults
 
@@ -84,9 +88,15 @@ class BatchDataset(Dataset[tuple[SceneBatch, Faults]]):
             self._memory.take((*shape, 3)) if self.request.counterfactual else None,
         )
 
-    def _load(self, place: Position, row: int, pixels: Pixels, faults: Faults) -> Clip:
+    def _load(
+        self,
+        samples: Int[ndarray, " samples"],
+        place: Position,
+        row: int,
+        pixels: Pixels,
+        faults: Faults,
+    ) -> Clip:
         """The sample at ``place``, or the next good one of its epoch."""
-        samples = self.order.epoch(place.epoch)
         for step in range(min(len(samples), self.allowed + 2)):
             number = int(samples[(place.offset + step) % len(samples)])
             try:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from jepakit.data.atomic import atomic_file
 from jepakit.data.schema import SCHEMA, ClipFormat
@@ -98,7 +98,7 @@ class Manifest:
         return json.dumps({**self._body(), "fingerprint": self.fingerprint}, indent=1).encode()
 
     @classmethod
-    def parse(cls, data: bytes) -> Self:
+    def parse(cls, data: bytes) -> Manifest:
         """From the bytes of the file.
 
         Raises:

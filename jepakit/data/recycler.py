@@ -22,6 +22,10 @@ class Recycler:
     def __init__(self) -> None:
         self._arrays: list[ndarray] = []
 
+    def __reduce__(self) -> tuple[type[Recycler], tuple[()]]:
+        """Memory does not travel to other processes."""
+        return Recycler, ()
+
     def take(self, shape: tuple[int, ...]) -> UInt8[ndarray, ...]:
         """An array with arbitrary content."""
         for number in range(len(self._arrays)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
@@ -44,9 +44,9 @@ class ClipFormat:
     width: int
     patch: int
     tubelet: int
-    image: Literal["jpg", "png"] = "jpg"
+    image: str = "jpg"
     quality: int = 85
-    subsampling: Literal["422", "444"] = "422"
+    subsampling: str = "422"
 
     def __post_init__(self) -> None:
         """Refuse sizes that do not divide and strips that a JPEG cannot hold."""
@@ -89,7 +89,7 @@ class ClipFormat:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+    def from_json(cls, fields: Mapping[str, Any]) -> ClipFormat:
         """From the manifest."""
         return cls(**fields)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from jaxtyping import Shaped
@@ -58,7 +57,7 @@ class ShardIndex:
         return {self.names[n]: Place(o, s, c) for n, o, s, c in rows.tolist()}
 
     @classmethod
-    def parse(cls, data: bytes) -> Self:
+    def parse(cls, data: bytes) -> ShardIndex:
         """From the bytes of an index file.
 
         Raises:
@@ -107,7 +106,7 @@ class ShardRecord:
     counts: dict[str, int]
 
     @classmethod
-    def of_index(cls, data: bytes) -> Self:
+    def of_index(cls, data: bytes) -> ShardRecord:
         """From the bytes of an index file."""
         fields = json.loads(data)
         return cls(

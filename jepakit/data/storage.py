@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import fsspec
 
@@ -21,20 +21,9 @@ MAX_SMALL = 1 << 28
 _CHUNK = 1 << 20
 
 
-class Storage(Protocol):
-    """Files of one data set."""
-
-    def small(self, name: str) -> bytes:
-        """A manifest or an index, whole."""
-
-    def exists(self, name: str) -> bool:
-        """Whether the file is there."""
-
-    def local(self, name: str, size: int, sha256: str) -> Path:
-        """A shard as a local file."""
-
-
-def open_storage(address: str, *, cache: str | None = None, cache_gb: float = 100.0) -> Storage:
+def open_storage(
+    address: str, *, cache: str | None = None, cache_gb: float = 100.0
+) -> LocalFolder | RemoteFolder:
     """Storage for a local folder or a remote prefix.
 
     Args:

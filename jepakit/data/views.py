@@ -136,6 +136,11 @@ class Views:
                 f"have {form.frames}."
             )
         height, width = request.size
+        if request.frames % request.tubelet or height % request.patch or width % request.patch:
+            raise ValueError(
+                f"{request.frames} frames of {height}x{width} pixels do not divide into tubelets "
+                f"of {request.tubelet} and patches of {request.patch}."
+            )
         if (height, width) != (form.height, form.width) and not crop:
             raise ValueError(
                 f"The model takes {height}x{width} pixels, the clips are "

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What frozen features know: probes with controls and intervals, figures, reports."""

@@ -1,4 +1,4 @@
-"""What a trained encoder has to beat: the same network untrained, the pixels, and no input at all."""
+"""What a trained encoder has to beat: the same network untrained, and the pixels."""
 
 from __future__ import annotations
 

@@ -63,32 +63,35 @@ def encoder_featuriser(encoder: Encoder, pool: Pool = "mean") -> Featuriser:
 
 def extract_features(
     featurisers: Mapping[str, Featuriser],
-    batches: Iterable[tuple[SceneBatch, Sequence[str]]],
+    batches: Iterable[SceneBatch],
+    group_of: Mapping[str, str],
     *,
     device: torch.device | str = "cpu",
     total: int | None = None,
     progress: Progress | None = None,
+    title: str = "features",
 ) -> Features:
     """Run every featuriser over the same clips in one pass, so that the data are decoded once.
 
     Args:
         featurisers: ``(b, t, h, w, 3)`` uint8 frames to ``(b, D)`` features, by name.
-        batches: batches of clips, each with the group of every clip.
+        batches: batches of clips.
+        group_of: the group of every clip, by its key.
         device: where the featurisers live.
         total: number of clips, for the progress bar.
         progress: a running progress display to draw on; none is drawn without it.
+        title: what that display calls it.
 
     Raises:
-        ValueError: no clips, clips with different labels, a key seen twice, or features that are
-            not finite (the clips are named).
+        ValueError: no clips, clips with different labels, a key seen twice or without a group, or
+            features that are not finite (the clips are named).
     """
     columns: dict[str, list[np.ndarray]] = {name: [] for name in featurisers}
     keys: list[str] = []
-    groups: list[str] = []
     targets: dict[str, list[np.ndarray]] = {}
-    task = progress.add_task("features", total=total) if progress else None
+    task = progress.add_task(title, total=total) if progress else None
     with torch.inference_mode():
-        for batch, batch_groups in batches:
+        for batch in batches:
             frames = batch.frames.to(device)
             for name, featurise in featurisers.items():
                 rows = featurise(frames).cpu().numpy()
@@ -96,7 +99,6 @@ def extract_features(
                 columns[name].append(rows)
             _append_targets(targets, batch, first=not keys)
             keys.extend(batch.keys)
-            groups.extend(batch_groups)
             if progress and task is not None:
                 progress.advance(task, len(batch))
     if not keys:
@@ -104,15 +106,20 @@ def extract_features(
     if len(set(keys)) < len(keys):
         double = sorted({key for key in keys if keys.count(key) > 1})[:5]
         raise ValueError(f"Keys must be unique in a data set; seen more than once: {double}.")
+    lost = [key for key in keys if key not in group_of]
+    if lost:
+        raise ValueError(f"Clips without a group: {lost[:5]} ({len(lost)} of {len(keys)}).")
     return Features(
         values={name: np.concatenate(rows) for name, rows in columns.items()},
         targets={name: np.concatenate(rows) for name, rows in targets.items()},
-        groups=np.asarray(groups),
+        groups=np.asarray([group_of[key] for key in keys]),
         keys=tuple(keys),
     )
 
 
-def _append_targets(targets: dict[str, list[np.ndarray]], batch: SceneBatch, *, first: bool) -> None:
+def _append_targets(
+    targets: dict[str, list[np.ndarray]], batch: SceneBatch, *, first: bool
+) -> None:
     if not first and set(targets) != set(batch.targets):
         raise ValueError(
             f"Every batch must carry the same labels: expected {sorted(targets)}, got "

@@ -56,7 +56,9 @@ class Prediction:
     at_edge: bool
 
 
-def draw_groups(groups: np.ndarray, share: float, rng: np.random.Generator) -> Bool[np.ndarray, " n"]:
+def draw_groups(
+    groups: np.ndarray, share: float, rng: np.random.Generator
+) -> Bool[np.ndarray, " n"]:
     """Mark whole groups at random until they hold at least ``share`` of the rows.
 
     Raises:
@@ -150,7 +152,7 @@ def fit_probe(
     )
 
 
-def constant_prediction(kind: Kind, target: Float[np.ndarray, " n"], split: Split) -> Prediction:
+def constant_prediction(target: Float[np.ndarray, " n"], split: Split) -> Prediction:
     """The control without input: the share of positives (so the majority class), or the mean."""
     level = float(target[split.train].mean())
     return Prediction(np.full(len(split.test), level), strength=0.0, at_edge=False)

@@ -8,12 +8,27 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jepakit.evals.linear_probe import STRENGTHS, Kind
 from jepakit.evals.scores import METRICS, Metric
 from jepakit.evals.statistics import Interval, Method
 
 ENCODER = "encoder"
+CSV_COLUMNS = (
+    "label",
+    "kind",
+    "features",
+    "metric",
+    "estimate",
+    "low",
+    "high",
+    "test_clips",
+    "test_groups",
+    "encoder_minus_this_estimate",
+    "encoder_minus_this_low",
+    "encoder_minus_this_high",
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +87,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class LabelResult:
-    """Everything measured on one label; ``positives`` is their share in the test part, if binary."""
+    """Everything measured on one label; ``positives``: share of the test clips, if binary."""
 
     label: str
     kind: Kind
@@ -119,6 +134,29 @@ class ProbeResult:
     source: dict[str, str]
     settings: ProbeSettings
 
+    @classmethod
+    def read(cls, folder: Path) -> ProbeResult:
+        """What :meth:`write` put into ``folder``.
+
+        Raises:
+            FileNotFoundError: nothing was probed there.
+        """
+        record = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
+        labels = []
+        for label in record["labels"]:
+            for part, kind in (("scores", Score), ("differences", Difference)):
+                for entry in label[part]:
+                    entry["interval"] = Interval(**entry["interval"])
+                label[part] = tuple(kind(**_tupled(entry)) for entry in label[part])
+            labels.append(LabelResult(**label))
+        return cls(
+            labels=tuple(labels),
+            undefined=tuple(UndefinedLabel(**entry) for entry in record["undefined"]),
+            notes=record["notes"],
+            source=record["source"],
+            settings=ProbeSettings(**_tupled(record["settings"])),
+        )
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The kinds of features, the encoder first."""
@@ -131,22 +169,21 @@ class ProbeResult:
     def to_csv(self) -> str:
         """One row per label, features and metric."""
         out = io.StringIO()
-        table = csv.writer(out, lineterminator="\n")
-        table.writerow(
-            ["label", "kind", "features", "metric", "estimate", "low", "high", "test_clips"]
-            + ["test_groups", "encoder_minus_this", "difference_low", "difference_high"]
-        )
+        table = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\n")
+        table.writeheader()
         for result in self.labels:
             for score in result.scores:
-                mean, gap = score.interval, ["", "", ""]
+                row: dict[str, Any] = {
+                    "label": result.label,
+                    "kind": result.kind,
+                    "features": score.features,
+                }
+                row |= {"metric": score.metric, **_columns(score.interval)}
+                row |= {"test_clips": result.test_clips, "test_groups": result.test_groups}
                 if score.features != ENCODER:
-                    d = result.difference(score.features, score.metric).interval
-                    gap = [f"{d.estimate:.6f}", f"{d.low:.6f}", f"{d.high:.6f}"]
-                table.writerow(
-                    [result.label, result.kind, score.features, score.metric]
-                    + [f"{mean.estimate:.6f}", f"{mean.low:.6f}", f"{mean.high:.6f}"]
-                    + [result.test_clips, result.test_groups, *gap]
-                )
+                    gap = result.difference(score.features, score.metric).interval
+                    row |= _columns(gap, prefix="encoder_minus_this_")
+                table.writerow(row)
         return out.getvalue()
 
     def to_markdown(self) -> str:
@@ -187,10 +224,11 @@ class ProbeResult:
         return (
             f"Scores are means over {s.seeds} seeds with {s.confidence:.0%} {s.method} bootstrap "
             f"intervals ({s.draws} draws of whole groups of test clips, the same draws for all "
-            "features). They say how far the score may move with other test tasks, not with another "
-            f"training run. The regularisation was chosen on {s.selection:.0%} of the training clips, "
-            "split off by group, never on test clips. A star marks a control whose interval lies "
-            "entirely on the worse side of the encoder's."
+            "features). They say how far a score may move with other test tasks, not with another "
+            f"training run. The regularisation was chosen on {s.selection:.0%} of the training "
+            "clips, split off by group, never on test clips. A star marks a control whose interval "
+            "lies entirely on the worse side of the encoder's; nothing is corrected for the number "
+            "of labels."
         )
 
     def write(self, folder: Path) -> list[Path]:
@@ -202,3 +240,13 @@ class ProbeResult:
             paths.append(folder / f"probe.{suffix}")
             paths[-1].write_text(text, encoding="utf-8")
         return paths
+
+
+def _tupled(fields: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows no tuples."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
+
+
+def _columns(interval: Interval, prefix: str = "") -> dict[str, str]:
+    names = ("estimate", "low", "high")
+    return {prefix + name: f"{getattr(interval, name):.6f}" for name in names}

@@ -67,7 +67,7 @@ def run_probe_suite(
     """
     settings = settings or ProbeSettings()
     _check_features(features, settings.seeds)
-    splits = selection_splits(groups, test, settings)
+    splits = _selection_splits(groups, test, settings)
     labels: list[LabelResult] = []
     undefined: list[UndefinedLabel] = []
     for label, kind in kinds.items():
@@ -89,10 +89,9 @@ def run_probe_suite(
     )
 
 
-def selection_splits(
+def _selection_splits(
     groups: np.ndarray, test: Bool[np.ndarray, " n"], settings: ProbeSettings
 ) -> list[Split]:
-    """One split per seed; the test part is the same in all."""
     return [
         split_by_group(
             groups,
@@ -120,7 +119,7 @@ def _probe_label(
             fit_probe(kind, x, target, split, strengths=settings.strengths)
             for x, split in zip(per_seed, splits, strict=True)
         ]
-    predictions[CONSTANT] = [constant_prediction(kind, target, splits[0])]
+    predictions[CONSTANT] = [constant_prediction(target, splits[0])]
     rows = splits[0].test
     resampling = Resampling.of_groups(
         groups[rows],

@@ -24,9 +24,9 @@ class MetricFacts:
 
 METRICS: dict[Metric, MetricFacts] = {
     "auroc": MetricFacts("AUROC", higher_is_better=True, chance=0.5),
-    "balanced_accuracy": MetricFacts("balanced accuracy", higher_is_better=True, chance=0.5),
+    "balanced_accuracy": MetricFacts("Balanced accuracy", higher_is_better=True, chance=0.5),
     "r2": MetricFacts("R²", higher_is_better=True, chance=0.0),
-    "mae": MetricFacts("mean absolute error", higher_is_better=False, chance=None),
+    "mae": MetricFacts("Mean absolute error", higher_is_better=False, chance=None),
 }
 
 

@@ -38,7 +38,9 @@ class Interval:
         return self.low > other.high or self.high < other.low
 
     def __str__(self) -> str:
-        return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        # Adding 0 turns a rounded -0.0 into 0.0.
+        estimate, low, high = (round(v, 3) + 0.0 for v in (self.estimate, self.low, self.high))
+        return f"{estimate:.3f} [{low:.3f}, {high:.3f}]"
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,10 @@ class Distribution:
         """Percentile interval, or ``bca`` where the jackknife is there.
 
         The percentile interval takes the ``alpha`` and ``1 - alpha`` quantiles of the draws; BCa
-        shifts both levels by the median bias ``z0`` and the acceleration ``a`` of the jackknife over
-        groups (Efron and Tibshirani 1993, eq. 14.10, 14.14 and 14.15). Draws where the statistic is
-        undefined (NaN: no positives drawn, say) are left out. If no draw moves it, it is a point.
+        shifts both levels by the median bias ``z0`` and the acceleration ``a`` of the jackknife
+        over groups (Efron and Tibshirani 1993, eq. 14.10, 14.14 and 14.15). Draws where the
+        statistic is undefined (NaN: no positives drawn, say) are left out. If no draw moves it, the
+        interval is a point.
 
         Raises:
             ValueError: an impossible confidence, or a statistic undefined on the data, on more than
@@ -174,7 +177,7 @@ def bootstrap_interval(
     confidence: float = 0.95,
     method: Method = "percentile",
 ) -> Interval:
-    """Interval of a statistic over the draws of ``resampling``; see :meth:`Distribution.interval`."""
+    """Interval of a statistic over the draws; see :meth:`Distribution.interval`."""
     return resampling.distribution(statistic, method).interval(confidence)
 
 
@@ -196,11 +199,11 @@ def bootstrap_difference(
 
 
 def _bca_levels(
-    levels: Float[np.ndarray, "2"],
+    levels: Float[np.ndarray, " ends"],
     estimate: float,
     draws: Float[np.ndarray, " r"],
     left_out: Float[np.ndarray, " g"],
-) -> Float[np.ndarray, "2"]:
+) -> Float[np.ndarray, " ends"]:
     """The two quantile levels after correction for bias and acceleration."""
     undefined = int(np.isnan(left_out).sum())
     if undefined:

@@ -9,7 +9,6 @@ from jepakit.losses.sigreg import (
     SketchedSigReg,
     SmallBatchWarning,
     SpectralSigReg,
-    make_sigreg,
 )
 
 __all__ = [
@@ -22,5 +21,4 @@ __all__ = [
     "SpectralSigReg",
     "effective_rank",
     "feature_std",
-    "make_sigreg",
 ]

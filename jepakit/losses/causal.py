@@ -25,8 +25,6 @@ class CausalResidualLoss(nn.Module):
 
     def __init__(self, reduction: Literal["sum", "mean"] = "sum") -> None:
         super().__init__()
-        if reduction not in ("sum", "mean"):
-            raise ValueError(f"reduction must be 'sum' or 'mean', got {reduction!r}.")
         self.reduction = reduction
 
     def forward(

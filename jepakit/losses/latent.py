@@ -38,10 +38,6 @@ class LatentLoss(nn.Module):
         target_norm: Literal["layer", "none"] = "layer",
     ) -> None:
         super().__init__()
-        if form not in ("norm", "elementwise"):
-            raise ValueError(f"form must be 'norm' or 'elementwise', got {form!r}.")
-        if target_norm not in ("layer", "none"):
-            raise ValueError(f"target_norm must be 'layer' or 'none', got {target_norm!r}.")
         if not beta > 0:
             raise ValueError(f"beta must be above 0, got {beta}.")
         self.form = form

@@ -24,8 +24,6 @@ from jepakit.losses.log_determinant import log_determinant
 from jepakit.losses.moments import joined_covariance, joined_mean
 from jepakit.seeds import generator
 
-SigRegKind = Literal["spectral", "sketched", "logdet"]
-
 
 class SmallBatchWarning(UserWarning):
     """The joined batch is too small for the regulariser's floor to be near zero."""
@@ -169,8 +167,6 @@ class SketchedSigReg(SigReg):
         super().__init__()
         if directions < 1:
             raise ValueError(f"directions must be at least 1, got {directions}.")
-        if normalize not in ("per_sample", "published"):
-            raise ValueError(f"normalize must be 'per_sample' or 'published', got {normalize!r}.")
         self.directions = directions
         self.normalize = normalize
 
@@ -224,15 +220,3 @@ class LogDetSigReg(SigReg):
         eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
         log_det = log_determinant(gram + ridge * eye) + missing * ridge.log()
         return 0.5 * (trace + mean.square().sum() - width - log_det)
-
-
-def make_sigreg(kind: SigRegKind) -> SigReg:
-    """The regulariser of that kind with its default settings."""
-    kinds: dict[str, type[SigReg]] = {
-        "spectral": SpectralSigReg,
-        "sketched": SketchedSigReg,
-        "logdet": LogDetSigReg,
-    }
-    if kind not in kinds:
-        raise ValueError(f"kind must be one of {sorted(kinds)}, got {kind!r}.")
-    return kinds[kind]()

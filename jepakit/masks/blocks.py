@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,22 +36,20 @@ class BlockSize:
 def draw_blocks(
     size: BlockSize, count: int, rows: int, columns: int, generator: torch.Generator
 ) -> list[NDArray[np.bool_]]:
-    """``count`` rectangles with size, shape and place drawn uniformly and independently.
+    """``count`` rectangles of one size and shape at places drawn independently, all uniformly.
 
-    Scale and aspect are rounded to whole tokens and cut to the grid. I-JEPA and V-JEPA draw one
+    Scale and aspect are rounded to whole tokens and cut to the grid. I-JEPA and V-JEPA draw the
     size for a whole batch, so that its masks can be stacked; packed tokens do not need that.
     """
-    draws: Sequence[Sequence[float]] = torch.rand(count, 4, generator=generator).tolist()
-    return [_block(size, draw, rows, columns) for draw in draws]
-
-
-def _block(size: BlockSize, draw: Sequence[float], rows: int, columns: int) -> NDArray[np.bool_]:
-    area = rows * columns * (size.scale[0] + draw[0] * (size.scale[1] - size.scale[0]))
-    aspect = size.aspect[0] + draw[1] * (size.aspect[1] - size.aspect[0])
+    draws: list[float] = torch.rand(2 + 2 * count, generator=generator).tolist()
+    area = rows * columns * (size.scale[0] + draws[0] * (size.scale[1] - size.scale[0]))
+    aspect = size.aspect[0] + draws[1] * (size.aspect[1] - size.aspect[0])
     height = min(rows, max(1, round(math.sqrt(area * aspect))))
     width = min(columns, max(1, round(math.sqrt(area / aspect))))
-    top = int(draw[2] * (rows - height + 1))
-    left = int(draw[3] * (columns - width + 1))
-    block = np.zeros((rows, columns), dtype=bool)
-    block[top : top + height, left : left + width] = True
-    return block
+    blocks = []
+    for down, right in zip(draws[2::2], draws[3::2], strict=True):
+        top, left = int(down * (rows - height + 1)), int(right * (columns - width + 1))
+        block = np.zeros((rows, columns), dtype=bool)
+        block[top : top + height, left : left + width] = True
+        blocks.append(block)
+    return blocks

@@ -20,8 +20,8 @@ class ObjectMasker:
     tokens of the whole clip. ``M ~ Uniform{1..max_objects}`` eligible objects are drawn without
     replacement, as many as there are. While fewer than ``min_context`` of the tokens stay visible,
     the largest chosen object is given up. Without any object left the ``fallback`` masks the
-    sample, which then says so. Slots are numbered in the random order of the draw; where chosen objects
-    share a token, it goes to the one that covers more of it.
+    sample, which then says so. Slots are numbered in the random order of the draw; where chosen
+    objects share a token, it goes to the one that covers more of it.
 
     Causal-JEPA, Algorithm 2. Differs: the guard on the context. A ``forced`` object is hidden
     whatever its area, and alone: its counterfactual lacks that object and no other. One that covers

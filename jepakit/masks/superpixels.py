@@ -49,8 +49,6 @@ class SuperpixelMasker:
             raise ValueError(f"segments must be within 2 .. 128, got {segments}.")
         if not compactness > 0:
             raise ValueError(f"compactness must be above 0, got {compactness}.")
-        if source not in ("first", "mean", "volume"):
-            raise ValueError(f"source must be 'first', 'mean' or 'volume', got {source!r}.")
         if cells < 1:
             raise ValueError(f"cells must be at least 1, got {cells}.")
         self.segments = segments

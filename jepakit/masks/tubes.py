@@ -16,8 +16,8 @@ class TubeMasker:
     The union of the tubes is hidden, all other tokens are the context. A sample draws one of the
     two kinds; V-JEPA passes every clip once under each, which has the same expectation.
 
-    V-JEPA (Bardes et al. 2024), section 3; V-JEPA 2, phase 1. Differs: each tube draws its own
-    size and no token list is cut to the shortest of a batch. A draw that leaves too little context
+    V-JEPA (Bardes et al. 2024), section 3; V-JEPA 2, phase 1. Differs: each sample draws its
+    own size and no token list is cut to the shortest of a batch. A draw that leaves too little context
     is repeated; after ``attempts`` its last tubes are dropped.
 
     Args:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import torch
 from lightning.fabric.plugins import CheckpointIO
@@ -66,8 +66,8 @@ class DurableCheckpointIO(CheckpointIO):
         except OSError as error:
             self._failures += 1
             message = (
-                f"Could not write {target}: {error.strerror or error}. The checkpoint written before "
-                "it is untouched."
+                f"Could not write {target}: {error.strerror or error}. The checkpoint written "
+                "before it is untouched."
             )
             if self._failures > self.failures_allowed:
                 raise OSError(error.errno, message) from error
@@ -79,7 +79,7 @@ class DurableCheckpointIO(CheckpointIO):
         self,
         path: str | os.PathLike[str],
         map_location: Any = "cpu",
-        weights_only: bool | None = None,  # noqa: ARG002
+        weights_only: bool | None = None,  # noqa: ARG002, FBT001
     ) -> dict[str, Any]:
         """Read the checkpoint, or its predecessor where it is damaged or missing.
 
@@ -165,7 +165,7 @@ def _write(checkpoint: dict[str, Any], target: Path) -> None:
     with _replacing(target) as (file, temporary):
         writer = _HashingWriter(file)
         with _as_os_error():
-            torch.save(checkpoint, writer)
+            torch.save(checkpoint, cast(BinaryIO, writer))
     try:
         digest, before = writer.hexdigest(), previous(target)
         old, older = _digests(target), _digests(before)

@@ -19,7 +19,7 @@ class Ema:
     """
 
     def __init__(self, pairs: Pairs) -> None:
-        """Freeze the teachers and remember the tensors.
+        """Remember the tensors.
 
         Args:
             pairs: modules ``(student, teacher)`` with equal parameter names and shapes.
@@ -33,7 +33,6 @@ class Ema:
         self.teachers: list[Tensor] = []
         self.copied: list[tuple[Tensor, Tensor]] = []
         for student, teacher in self.pairs:
-            teacher.requires_grad_(requires_grad=False)
             sources = _matched(student, teacher)
             for name, parameter in teacher.named_parameters():
                 _check_precision(name, sources[name], parameter)
@@ -41,10 +40,10 @@ class Ema:
                 self.teachers.append(parameter)
             self.copied += [(sources[name], buffer) for name, buffer in teacher.named_buffers()]
 
-    def eval(self) -> None:
-        """Put the teachers in evaluation mode."""
+    def train(self, *, mode: bool = True) -> None:
+        """Put the teachers in training mode, or with ``mode=False`` in evaluation mode."""
         for _, teacher in self.pairs:
-            teacher.eval()
+            teacher.train(mode)
 
     @torch.no_grad()
     def update(self, tau: float) -> None:
@@ -63,9 +62,7 @@ def _matched(student: nn.Module, teacher: nn.Module) -> dict[str, Tensor]:
         return {name: tensor.shape for name, tensor in named}
 
     ours, theirs = shapes(student), shapes(teacher)
-    odd = sorted(
-        name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)
-    )
+    odd = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     if odd:
         first = odd[0]
         raise ValueError(
@@ -79,5 +76,5 @@ def _check_precision(name: str, student: Tensor, teacher: Tensor) -> None:
     if teacher.dtype not in (torch.float32, torch.float64) or student.dtype != teacher.dtype:
         raise ValueError(
             f"A moving average needs float32 weights on both sides; {name!r} is {student.dtype} in "
-            f"the student and {teacher.dtype} in the teacher. Use precision bf16-mixed, not bf16-true."
+            f"the student, {teacher.dtype} in the teacher. Use precision bf16-mixed, not bf16-true."
         )

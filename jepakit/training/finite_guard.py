@@ -28,8 +28,8 @@ class NonFiniteStepError(RuntimeError):
         """Name the step."""
         self.step = step
         super().__init__(
-            f"Step {step}: the loss or a gradient is not finite on some rank (gradient norm {norm}). "
-            "No rank has stepped its optimizer, and the last checkpoint was written before this step."
+            f"Step {step}: the loss or a gradient is not finite on some rank (gradient norm "
+            f"{norm}). No rank has stepped its optimizer; the last checkpoint is from before."
         )
 
 

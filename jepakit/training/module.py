@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from lightning.pytorch.plugins.precision import MixedPrecision
 from torch import Tensor, nn
@@ -34,7 +33,7 @@ class Losses(Protocol):
 
     @property
     def pooled(self) -> Tensor:
-        """One vector per sample ``(b, d)``, looked at by the collapse monitor and the online probe."""
+        """One vector per sample ``(b, d)``, for the collapse monitor and the online probe."""
 
     def log(self) -> dict[str, Tensor]:
         """Scalars to log by name, on the device; nothing here may wait for it."""
@@ -113,6 +112,11 @@ class JepaModule(LightningModule, ABC):
 
     # -- a training step, in the order of execution ----------------------------------------------
 
+    def setup(self, stage: str) -> None:  # noqa: ARG002
+        """Freeze the teachers before DDP looks for parameters whose gradients it must reduce."""
+        for _, teacher in self.ema_pairs():
+            teacher.requires_grad_(requires_grad=False)
+
     def configure_optimizers(self) -> Optimizer:
         """AdamW, with the teachers moved in its post-step hook.
 
@@ -126,13 +130,14 @@ class JepaModule(LightningModule, ABC):
         micro_batches = self.trainer.accumulate_grad_batches
         self.recent = deque(maxlen=micro_batches * (self._guard.lag + 1))
         self._ema = Ema(self.ema_pairs())
+        self._ema.train()  # until on_train_start: Lightning warns of modules that come in eval mode
         optimizer = self.optimization.optimizer(self, fused=fused)
         optimizer.register_step_post_hook(lambda *_: self._move_teachers())
         return optimizer
 
     def on_train_start(self) -> None:
-        """Teachers never train. Set here because Lightning warns of modules that come in eval mode."""
-        self._ema.eval()
+        """Put the teachers in evaluation mode, in which Lightning's validation loop leaves them."""
+        self._ema.train(mode=False)
 
     def on_train_batch_start(self, batch: SceneBatch, batch_idx: int) -> None:  # noqa: ARG002
         """Seed the step."""
@@ -232,7 +237,8 @@ class JepaModule(LightningModule, ABC):
     @property
     def logs_now(self) -> bool:
         """Whether this optimizer step is one that Lightning logs."""
-        return (self.global_step + 1) % self.trainer.log_every_n_steps == 0
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return (self.global_step + 1) % every == 0
 
     def _log(self, group: str, values: dict[str, Any]) -> None:
         named = {f"{group}/{name}": value for name, value in values.items()}
@@ -246,7 +252,7 @@ class JepaModule(LightningModule, ABC):
         torch.manual_seed(derive_seed(self.step_seed, stage, step, number, self.global_rank))
 
     def _global_batch(self) -> int | None:
-        data = self.trainer.datamodule
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
         if not isinstance(data, Batched):
             return None
         return data.batch_size * self.trainer.world_size * self.trainer.accumulate_grad_batches
@@ -256,7 +262,7 @@ class JepaModule(LightningModule, ABC):
         return plugin.scaler if isinstance(plugin, MixedPrecision) else None
 
     def _scaler_will_skip(self) -> bool:
-        """Whether a bad gradient is still the fp16 scaler's business: it halves its scale and retries.
+        """Whether a bad gradient is still the business of the fp16 scaler, which lowers its scale.
 
         A loss that is truly NaN drives the scale below 1 within 17 steps; then the guard speaks.
         """

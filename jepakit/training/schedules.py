@@ -25,7 +25,7 @@ def warmup_cosine(
     """Linear from ``start`` to ``peak`` over ``warmup`` steps, then half a cosine to ``end``.
 
     The first step already uses ``start + (peak - start) / warmup``, so that no step is lost at a
-    rate of 0. Step ``warmup - 1`` is the first at ``peak``, step ``total - 1`` the first at ``end``.
+    rate of 0. Step ``warmup - 1`` is the first at ``peak``, ``total - 1`` the first at ``end``.
 
     Raises:
         ValueError: the warm-up is not shorter than the whole.

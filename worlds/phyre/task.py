@@ -5,10 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
+from worlds.phyre.placement import Obstacles
 from worlds.scene import Body, Circle, Point, Polygon, Scene
 
 SIZE = 256  # pixels, width and height of every scene
@@ -102,21 +104,36 @@ class Task:
 
     def scene(self, balls: Sequence[Ball] = ()) -> Scene:
         """The scene in metres, with the official constants."""
-        bodies = tuple(
-            Body(
-                shapes=tuple(_in_metres(shape) for shape in body.shapes),
-                position=_point_in_metres(body.position),
-                angle=body.angle,
-                dynamic=body.dynamic,
-                identity=max(0, index - WALLS + 1),
-                kind=body.kind,
-                colour=body.colour,
-                **MATERIAL,
-            )
-            for index, body in enumerate(self.with_balls(balls))
-        )
+        added = self.with_balls(balls)[len(self.bodies) :]
+        first = len(self.bodies)
+        bodies = tuple(in_metres(body, first + i) for i, body in enumerate(added))
         side = SIZE / PIXELS_PER_METRE
-        return Scene(bodies=bodies, width=side, height=side)
+        return Scene(bodies=self._in_metres + bodies, width=side, height=side)
+
+    @cached_property
+    def _in_metres(self) -> tuple[Body, ...]:
+        return tuple(in_metres(body, index) for index, body in enumerate(self.bodies))
+
+    @cached_property
+    def obstacles(self) -> Obstacles:
+        """What a user's ball must not reach into: every body, the walls included."""
+        return Obstacles(
+            (shape, body.position, body.angle) for body in self.bodies for shape in body.shapes
+        )
+
+
+def in_metres(body: TaskBody, index: int) -> Body:
+    """A body of the scene from the body of the task with this index."""
+    return Body(
+        shapes=tuple(_shape_in_metres(shape) for shape in body.shapes),
+        position=_point_in_metres(body.position),
+        angle=body.angle,
+        dynamic=body.dynamic,
+        identity=max(0, index - WALLS + 1),
+        kind=body.kind,
+        colour=body.colour,
+        **MATERIAL,
+    )
 
 
 def metres(pixels: float) -> float:
@@ -128,7 +145,7 @@ def _point_in_metres(point: Point) -> Point:
     return metres(point[0]), metres(point[1])
 
 
-def _in_metres(shape: Circle | Polygon) -> Circle | Polygon:
+def _shape_in_metres(shape: Circle | Polygon) -> Circle | Polygon:
     if isinstance(shape, Circle):
         return Circle(metres(shape.radius))
     return Polygon(tuple(_point_in_metres(vertex) for vertex in shape.vertices))

@@ -51,12 +51,15 @@ def load_tasks(path: str | Path) -> dict[str, Task]:
         tasks = thrift.read_all(COLLECTION, data)
     except ValueError as error:
         raise ValueError(f"{path} is no PHYRE task file: {error} (offsets unpacked)") from error
-    return {task.identity: task for task in tasks}
+    named = {task.identity: task for task in tasks}
+    if len(named) < len(tasks):
+        raise ValueError(f"{path} holds {len(tasks)} tasks but only {len(named)} identities.")
+    return named
 
 
-def _choice(values: tuple[str, ...], index: int, what: str) -> str:
-    if not 0 <= index < len(values):
-        raise ValueError(f"expected {what} 0..{len(values) - 1}, got {index}")
+def _choice(values: tuple[str, ...], index: int, what: str, first: int = 0) -> str:
+    if not first <= index < len(values):
+        raise ValueError(f"expected {what} {first}..{len(values) - 1}, got {index}")
     return values[index]
 
 
@@ -88,7 +91,7 @@ def _body(*, body_type: int, colour: int, kind: int, **rest: Any) -> TaskBody:
         raise ValueError(f"expected body type 1 static or 2 dynamic, got {body_type}")
     return TaskBody(
         dynamic=body_type == 2,
-        colour=_choice(COLOURS, colour, "colour"),
+        colour=_choice(COLOURS, colour, "colour", first=1),
         kind=_choice(KINDS, kind, "shape type"),
         **rest,
     )
@@ -109,6 +112,7 @@ def _task(
     *, scene: tuple[TaskBody, ...], subject: int, object: int, relations: tuple[int, ...],
     phantom: Circle | Polygon | None = None, **rest: Any,
 ) -> Task:
+    del phantom  # the region of INSIDE, which no task of the benchmark's tiers uses
     if not (0 <= subject < len(scene) and 0 <= object < len(scene)):
         raise ValueError(f"bodies {subject} and {object} are not among the {len(scene)} bodies")
     if len(relations) != 1:
@@ -122,14 +126,14 @@ _VECTOR = thrift.struct_of(
 _POLYGON = thrift.struct_of("Polygon", {1: Field("vertices", thrift.list_of(_VECTOR))}, _polygon)
 _CIRCLE = thrift.struct_of("Circle", {1: Field("radius", thrift.number)}, _circle)
 _SHAPE = thrift.struct_of(
-    "Shape", {1: Field("polygon", _POLYGON, False), 2: Field("circle", _CIRCLE, False)}, _shape
+    "Shape", {1: Field("polygon", _POLYGON, required=False), 2: Field("circle", _CIRCLE, required=False)}, _shape
 )
 _BODY = thrift.struct_of(
     "Body",
     {
         1: Field("position", _VECTOR),
         2: Field("body_type", thrift.integer),
-        3: Field("angle", thrift.number, False),
+        3: Field("angle", thrift.number, required=False),
         4: Field("shapes", thrift.list_of(_SHAPE)),
         5: Field("colour", thrift.integer),
         6: Field("kind", thrift.integer),
@@ -141,10 +145,10 @@ _SCENE = thrift.struct_of(
     "Scene",
     {
         1: Field("bodies", thrift.list_of(_BODY)),
-        2: Field("user_bodies", thrift.list_of(_BODY), False),
+        2: Field("user_bodies", thrift.list_of(_BODY), required=False),
         3: Field("width", thrift.integer),
         4: Field("height", thrift.integer),
-        5: Field("user_status", thrift.integer, False),
+        5: Field("user_status", thrift.integer, required=False),
     },
     _scene,
 )
@@ -157,7 +161,7 @@ _TASK = thrift.struct_of(
         4: Field("object", thrift.integer),
         5: Field("relations", thrift.list_of(thrift.integer)),
         6: Field("description", thrift.text),
-        8: Field("phantom", _SHAPE, False),
+        8: Field("phantom", _SHAPE, required=False),
         9: Field("tier", thrift.text),
     },
     _task,

@@ -13,12 +13,12 @@ from worlds.scene import Body, Circle
 from worlds.scenes.layouts import DesignedScene
 from worlds.scenes.render import body_maps, paint_frames
 from worlds.scenes.shapes import outline
-from worlds.trajectory import CONTACT, Trajectory
+from worlds.trajectory import Trajectory, by_identity
 
 
 @dataclass(frozen=True)
 class SceneObject:
-    """What one object is. ``mass`` in kg, infinite for what never moves."""
+    """What one object is. ``mass`` in kg, 0 for what never moves (the engine's convention)."""
 
     identity: int
     kind: str
@@ -62,7 +62,8 @@ class SceneClip:
     @cached_property
     def contacts(self) -> NDArray[np.void]:
         """Rows (step, a, b, impulse in N s), ``a < b`` object ids, 0 for floor and walls."""
-        return by_identity(self.trajectory.contacts, self.designed.scene.bodies)
+        ids = [body.identity for body in self.designed.scene.bodies]
+        return by_identity(self.trajectory.contacts, ids)
 
     @cached_property
     def objects(self) -> tuple[SceneObject, ...]:
@@ -129,18 +130,6 @@ def simulate(
     return SceneClip(designed, trajectory, rate, size)
 
 
-def by_identity(contacts: NDArray[np.void], bodies: tuple[Body, ...]) -> NDArray[np.void]:
-    """A contact log in object ids instead of body indices; rows of the same pair are added up."""
-    ids = np.array([body.identity for body in bodies], np.int32)
-    ends = np.sort(np.stack([ids[contacts["a"]], ids[contacts["b"]]], axis=1), axis=1)
-    keys = np.column_stack([contacts["step"], ends])
-    unique, row = np.unique(keys, axis=0, return_inverse=True)
-    log = np.zeros(len(unique), CONTACT)
-    log["step"], log["a"], log["b"] = unique.T
-    np.add.at(log["impulse"], row.ravel(), contacts["impulse"])
-    return log
-
-
 def describe(body: Body, pattern: str) -> SceneObject:
     """The entry of one body in the table of objects."""
     return SceneObject(
@@ -159,7 +148,7 @@ def describe(body: Body, pattern: str) -> SceneObject:
 def mass(body: Body) -> float:
     """Density times area, shapes that overlap counted as often as they cover (as Box2D does)."""
     if not body.dynamic:
-        return float("inf")
+        return 0.0
     area = 0.0
     for shape in body.shapes:
         if isinstance(shape, Circle):

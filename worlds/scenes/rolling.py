@@ -52,13 +52,13 @@ def slopes(stage: Stage) -> None:
         stage.fixed("slope", block(stage.uniform(4.4, 4.8), 0.32), spot, angle=angle)
     for i in range(stage.count(2, 3)):
         spot = (stage.uniform(0.7, 0.9) + 1.2 * i, stage.uniform(6.9, 7.3))
-        push = (stage.uniform(0.0, 2.0), 0.0)
+        push = (stage.uniform(1.0, 3.0), 0.0)
         kind, shapes = "ball", ball(stage.uniform(0.3, 0.4))
         if stage.chance(0.25):
             kind, shapes = stage.thing(stage.uniform(0.6, 0.8))
         stage.place(kind, shapes, spot, velocity=push, material=stage.material(friction=(0.1, 0.4)))
     spot = (SIZE - stage.uniform(1.0, 1.5), stage.uniform(5.0, 5.4))
-    stage.place("ball", ball(stage.uniform(0.3, 0.4)), spot, velocity=(-1.5, 0.0))
+    stage.place("ball", ball(stage.uniform(0.3, 0.4)), spot, velocity=(-2.5, 0.0))
     for x in (stage.uniform(6.2, 7.2), stage.uniform(4.3, 5.2)):
         size = stage.uniform(0.55, 0.7)
         stage.rest(*stage.thing(size, round_too=False), x, FLOOR)

@@ -173,9 +173,10 @@ def mirrored(scene: Scene) -> Scene:
             one,
             shapes=tuple(shape(part) for part in one.shapes),
             position=across(one.position),
-            angle=-one.angle,
-            velocity=(-one.velocity[0], one.velocity[1]),
-            angular_velocity=-one.angular_velocity,
+            # Subtracted, because -0.0 may or may not become 0.0 in the engine.
+            angle=0.0 - one.angle,
+            velocity=(0.0 - one.velocity[0], one.velocity[1]),
+            angular_velocity=0.0 - one.angular_velocity,
         )
 
     def joint(one: Hinge | Rod) -> Hinge | Rod:

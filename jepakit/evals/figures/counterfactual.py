@@ -71,26 +71,26 @@ def counterfactual_figure(
         [
             "clip",
             f"simulated without {removed}",
-            "true change, pixels",
-            "true change, latents",
-            "predicted residual",
+            "true change in pixels (grey levels)",
+            "true change in latents (norm)",
+            "predicted residual (norm)",
         ],
         frame_titles((picked + 1) * tubelet - 1, fps),
         aspect=clip.shape[1] / clip.shape[2],
         bars=True,
         caption=(
-            f"Rank correlation of the predicted residual over {visible.sum()} visible tokens: "
-            f"{_rank(latent_rank)} with the latent change, {_rank(pixel_rank)} with the pixels."
+            f"Spearman rank correlation of the predicted residual, {visible.sum()} visible tokens: "
+            f"{_rank(latent_rank)} with the\ntrue change in latents, {_rank(pixel_rank)} with the "
+            "true change in pixels. Hatched: hidden from the model."
         ),
     )
     last = (picked + 1) * tubelet - 1
     grid.show(0, enlarge(clip)[last])
     grid.show(1, enlarge(without)[last])
     shown = np.where(visible, predicted, np.nan)
-    rows = ((pixels, "grey levels"), (latent_change, "norm"), (shown, "norm"))
-    for number, (values, unit) in enumerate(rows, start=2):
+    for number, values in enumerate((pixels, latent_change, shown), start=2):
         high = float(np.nanmax(values, initial=0.0)) or 1.0
-        grid.show_map(number, values[picked], cmap="viridis", low=0, high=high, unit=unit)
+        grid.show_map(number, values[picked], cmap="viridis", low=0, high=high)
     return grid.figure
 
 

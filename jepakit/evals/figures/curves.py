@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from jaxtyping import Float
@@ -12,14 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from jepakit.evals.figures.style import PALETTE, WIDTH, new_figure, styled
 
-
-@dataclass(frozen=True)
-class Curve:
-    """Values at optimizer steps; ``smooth`` draws a running mean over the values themselves."""
-
-    steps: Float[np.ndarray, " n"]
-    values: Float[np.ndarray, " n"]
-    smooth: bool = True
+Points = tuple[Sequence[float], Sequence[float]]
 
 
 def running_mean(values: Float[np.ndarray, " n"], window: int) -> Float[np.ndarray, " n"]:
@@ -32,8 +25,12 @@ def running_mean(values: Float[np.ndarray, " n"], window: int) -> Float[np.ndarr
 
 
 @styled
-def training_curves(panels: Mapping[str, Mapping[str, Curve]], *, columns: int = 2) -> Figure:
-    """One panel per title, each with its curves by name.
+def training_curves(panels: Mapping[str, Mapping[str, Points]], *, columns: int = 2) -> Figure:
+    """One panel per title, each with its curves by name; a running mean over long ones.
+
+    Args:
+        panels: curves as optimizer steps and values, by name, by title.
+        columns: panels beside each other at most.
 
     Raises:
         ValueError: nothing to draw.
@@ -42,22 +39,21 @@ def training_curves(panels: Mapping[str, Mapping[str, Curve]], *, columns: int =
         raise ValueError("No curves to draw: the log holds no values yet.")
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    figure = new_figure(WIDTH, 2.15 * rows)
+    figure = new_figure(WIDTH, 2.15 * rows, pad=0.09)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (title, curves) in zip(grid, panels.items(), strict=False):
         axes.set_title(title)
-        for colour, (name, curve) in zip(PALETTE, curves.items(), strict=False):
-            window = len(curve.values) // 25
-            if curve.smooth and window > 1:
-                axes.plot(curve.steps, curve.values, color=colour, alpha=0.25, linewidth=0.9)
-                smooth = running_mean(curve.values, window)
-                axes.plot(curve.steps, smooth, color=colour, label=name)
-            else:
-                axes.plot(curve.steps, curve.values, color=colour, label=name)
+        for colour, (name, (steps, values)) in zip(cycle(PALETTE), curves.items(), strict=False):
+            window = len(values) // 25
+            if window > 1:
+                axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.9)
+            drawn = running_mean(np.asarray(values), window) if window > 1 else values
+            axes.plot(steps, drawn, color=colour, label=name)
         if len(curves) > 1:
             axes.legend()
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.margins(x=0.01)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,6 +17,7 @@ from jepakit.evals.figures.style import (
     MUTED,
     NEUTRAL,
     PALETTE,
+    PAPER,
     WIDTH,
     new_figure,
     styled,
@@ -70,7 +73,11 @@ def _looks(series: Sequence[str]) -> Mapping[str, tuple[str, str, float]]:
     colours = [*PALETTE[: len(series) - 1], NEUTRAL] if len(series) > 1 else [PALETTE[0]]
     middle = (len(series) - 1) / 2
     return {
-        name: (colours[i % len(colours)], MARKERS[i % len(MARKERS)], (i - middle) * 0.75 / len(series))
+        name: (
+            colours[i % len(colours)],
+            MARKERS[i % len(MARKERS)],
+            (i - middle) * 0.75 / len(series),
+        )
         for i, name in enumerate(series)
     }
 
@@ -93,15 +100,16 @@ def _draw_panel(
         if floor is not None and point.estimate < floor:
             axes.plot(floor, y, marker="<", color=colour, markersize=6, label=name)
             note = f" {point.estimate:.3g}"
-            axes.annotate(note, (floor, y), color=MUTED, fontsize=7, va="center", xytext=(5, 0),
-                          textcoords="offset points")
+            place: Any = {"va": "center", "xytext": (5, 0), "textcoords": "offset points"}
+            axes.annotate(note, (floor, y), color=MUTED, fontsize=7, **place)
             continue
         low = point.low if floor is None else max(point.low, floor)
         axes.plot([low, point.high], [y, y], color=colour, linewidth=2, solid_capstyle="round")
-        axes.plot(point.estimate, y, marker=marker, color=colour, markersize=5.5, linestyle="none",
-                  markeredgecolor="white", markeredgewidth=0.7, label=name)
+        mark: Any = {"marker": marker, "markersize": 5.5, "markeredgecolor": PAPER, "label": name}
+        axes.plot(point.estimate, y, color=colour, linestyle="none", markeredgewidth=0.7, **mark)
     axes.set_title(panel.title)
-    axes.set_yticks(range(len(labels)), labels=labels, color=INK)
+    wrapped = [textwrap.fill(label, 26) for label in labels]
+    axes.set_yticks(range(len(labels)), labels=wrapped, color=INK)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

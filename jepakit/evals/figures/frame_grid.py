@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,9 +13,9 @@ from matplotlib.image import AxesImage
 
 from jepakit.evals.figures.style import INK, MUTED, WIDTH
 
-NAMES = 1.05  # inches for the names of the rows
-BARS = 0.62  # inches for colour bars
-CAPTION = 0.34
+NAMES = 1.2  # inches for the names of the rows
+BARS = 0.45  # inches for colour bars
+LINE = 0.17  # inches per line of the caption
 
 
 def pick_columns(length: int, most: int) -> np.ndarray:
@@ -30,7 +31,7 @@ class FrameGrid:
         columns: title of each column.
         aspect: height of a cell over its width.
         bars: whether rows carry colour bars.
-        caption: a line written below.
+        caption: lines written below.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class FrameGrid:
         right = BARS if bars else 0.05
         gap = 0.05
         cell = min((WIDTH - NAMES - right - gap * len(columns)) / len(columns), 1.5)
-        top, bottom = 0.24, (CAPTION if caption else 0.04)
+        top, bottom = 0.24, (0.12 + LINE * len(caption.splitlines()) if caption else 0.04)
         tall = cell * aspect
         height = top + bottom + len(rows) * (tall + gap)
         width = NAMES + right + len(columns) * (cell + gap)
@@ -55,42 +56,42 @@ class FrameGrid:
         self._bottoms = [height - top - (r + 1) * tall - r * gap for r in range(len(rows))]
         self.axes: list[list[Axes]] = []
         for name, low in zip(rows, self._bottoms, strict=True):
-            label = textwrap.fill(name, 15)
+            label = textwrap.fill(name, 17)
             x, y = np.array([NAMES - 0.1, low + tall / 2]) / self._unit
             self.figure.text(x, y, label, ha="right", va="center", color=INK, fontsize=8.5)
             lefts = [NAMES + c * (cell + gap) for c in range(len(columns))]
             self.axes.append([self._cell(left, low, cell, tall) for left in lefts])
         for axes, title in zip(self.axes[0], columns, strict=True):
-            axes.set_title(
-                title, loc="center", color=MUTED, fontsize=8, fontweight="normal", pad=3
-            )
+            axes.set_title(title, loc="center", color=MUTED, fontsize=8, fontweight="normal", pad=3)
         if caption:
-            self.figure.text(NAMES / width, 0.1 / height, caption, color=MUTED, fontsize=8.5)
+            style: Any = {"va": "bottom", "linespacing": 1.35}
+            self.figure.text(
+                NAMES / width, 0.05 / height, caption, color=MUTED, fontsize=8, **style
+            )
 
     def show(self, row: int, pictures: Sequence[np.ndarray]) -> None:
         """Draw RGB pictures along a row."""
         for axes, picture in zip(self.axes[row], pictures, strict=True):
             axes.imshow(picture, interpolation="nearest", aspect="auto")
 
-    def show_map(
-        self, row: int, maps: np.ndarray, *, cmap: str, low: float, high: float, unit: str = ""
-    ) -> None:
+    def show_map(self, row: int, maps: np.ndarray, *, cmap: str, low: float, high: float) -> None:
         """Draw ``(columns, h, w)`` values along a row on one scale; NaN stays hatched."""
         image: AxesImage | None = None
         for axes, values in zip(self.axes[row], maps, strict=True):
             if np.isnan(values).any():
-                axes.patch.set(hatch="//////", edgecolor="#b2bac7", facecolor="#d6dbe3", linewidth=0)
+                axes.patch.set(
+                    hatch="//////", edgecolor="#b2bac7", facecolor="#d6dbe3", linewidth=0
+                )
             image = axes.imshow(
                 values, cmap=cmap, vmin=low, vmax=high, interpolation="nearest", aspect="auto"
             )
-        if image is not None and unit:
+        if image is not None:
             left, tall = self._bar
             place = np.array([left, self._bottoms[row] + 0.06 * tall, 0.07, 0.88 * tall])
             box = self.figure.add_axes(tuple(place / np.tile(self._unit, 2)))
             bar = self.figure.colorbar(image, cax=box)
             bar.outline.set_visible(False)
-            bar.set_ticks([low, high], labels=[f"{low:.2g}", f"{high:.2g}"], fontsize=7)
-            bar.set_label(unit, fontsize=7, color=MUTED, labelpad=-8)
+            bar.set_ticks([low, high], labels=[f"{low:.3g}", f"{high:.3g}"], fontsize=7)
             box.tick_params(length=0, pad=2)
 
     def _cell(self, left: float, low: float, wide: float, tall: float) -> Axes:

@@ -27,17 +27,19 @@ def paint_objects(
     frames: UInt8[np.ndarray, "t h w 3"],
     labels: UInt8[np.ndarray, "t h w"],
     *,
-    strength: float = 0.55,
+    strength: float = 0.75,
 ) -> UInt8[np.ndarray, "t h w 3"]:
-    """Tint every object and draw its outline; the background fades, so that objects stand out."""
+    """Give every object a colour of its own, darker where it is darker, and an outline.
+
+    The background turns grey and fades, so that objects stand out.
+    """
     grey = frames.mean(axis=-1, keepdims=True)
     out = 0.45 * grey + 0.55 * 255 + np.zeros(3)
     for identity in np.unique(labels[labels > 0]):
         inside = labels == identity
         colour = 255 * np.array(object_colour(int(identity)))
-        tinted = (1 - strength) * frames[inside] + strength * colour
-        out[inside] = tinted
-        out[inside & ~_interior(inside, width=_line(frames))] = colour * 0.75
+        out[inside] = colour * (strength + (1 - strength) * grey[inside] / 255)
+        out[inside & ~_interior(inside, width=_line(frames))] = colour * 0.7
     return out.round().astype(np.uint8)
 
 
@@ -53,21 +55,12 @@ def hide_tokens(
     tt, hh, ww = visible.shape
     if t % tt or h % hh or w % ww:
         raise ValueError(f"A token grid of {visible.shape} does not divide a clip of {(t, h, w)}.")
-    hidden = repeat(
-        ~visible, "tt hh ww -> (tt u) (hh p) (ww q)", u=t // tt, p=h // hh, q=w // ww
-    )
+    hidden = repeat(~visible, "tt hh ww -> (tt u) (hh p) (ww q)", u=t // tt, p=h // hh, q=w // ww)
     row, column = np.indices((h, w))
     period = max(4, h // 24)
     stripe = ((row + column) % period < period / 2)[..., None]
     pattern = np.where(stripe, HATCH[0], HATCH[1]).astype(np.uint8)
     return np.where(hidden[..., None], pattern, frames)
-
-
-def side_by_side(*clips: UInt8[np.ndarray, "t h _ 3"], gap: int = 8) -> UInt8[np.ndarray, "t h _ 3"]:
-    """Clips of one length and height joined left to right with a white gap."""
-    gutter = np.full((*clips[0].shape[:2], gap, 3), 255, dtype=np.uint8)
-    parts = [part for clip in clips for part in (gutter, clip)]
-    return np.concatenate(parts[1:], axis=2)
 
 
 def _line(frames: UInt8[np.ndarray, "t h w 3"]) -> int:

@@ -11,12 +11,13 @@ import functools
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, ParamSpec
+from typing import Any, Literal, ParamSpec
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
@@ -31,6 +32,7 @@ DARK = {
     RULE: "#3a4250",
     BAND: "#1f252f",
     PAPER: "#171b22",
+    "#0072b2": "#4aa5e0",  # the palette's blue is too dark on dark paper
 }
 # Okabe and Ito 2008: distinguishable with every common form of colour blindness.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442")
@@ -38,7 +40,7 @@ NEUTRAL = "#8a93a3"
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 WIDTH = 7.6  # inches; the page shows it at most this wide
 
-RC = {
+RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "text.color": INK,
@@ -80,9 +82,9 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return drawn
 
 
-def new_figure(width: float = WIDTH, height: float = 3.0) -> Figure:
+def new_figure(width: float, height: float, *, pad: float = 0.04) -> Figure:
     """An empty figure, in inches, laid out so that nothing overlaps."""
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure((width, height), layout=ConstrainedLayoutEngine(h_pad=pad, w_pad=pad))
 
 
 def to_png(figure: Figure, *, theme: Theme = "light", dpi: int = 150) -> bytes:
@@ -114,7 +116,7 @@ def _exchange(figure: Figure, colours: dict[str, str]) -> None:
 
 def _colour_properties(
     artist: Artist,
-) -> list[tuple[Callable[[], object], Callable[[str], None]]]:
+) -> list[tuple[Callable[[], Any], Callable[[str], None]]]:
     if isinstance(artist, Text):
         return [(artist.get_color, artist.set_color)]
     if isinstance(artist, Line2D):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -75,7 +76,7 @@ def token_similarity(
         frame_titles(picked * tubelet, fps),
         aspect=frames.shape[1] / frames.shape[2],
         bars=True,
-        caption=f"Similarity to the starred token (tubelet {query[0]}), mean token removed.",
+        caption=f"Cosine similarity to the starred token (tubelet {query[0]}), mean token removed.",
     )
     big = enlarge(frames)
     grid.show(0, big[picked * tubelet])
@@ -83,11 +84,11 @@ def token_similarity(
     if picked[shown] == query[0]:
         patch = np.array(big.shape[1:3]) / first.shape[1:3]
         row, column = (np.array(query[1:]) + 0.5) * patch
-        star = {"marker": "*", "markersize": 13, "markerfacecolor": "#f0e442"}
+        star: Any = {"marker": "*", "markersize": 13, "markerfacecolor": "#f0e442"}
         grid.axes[0][shown].plot(column, row, markeredgecolor="#000000", linestyle="none", **star)
     for number, latents in enumerate(tokens.values(), start=1):
         maps = cosine_to(latents, query)[picked]
-        grid.show_map(number, maps, cmap="RdBu_r", low=-1, high=1, unit="cosine")
+        grid.show_map(number, maps, cmap="RdBu_r", low=-1, high=1)
     return grid.figure
 
 

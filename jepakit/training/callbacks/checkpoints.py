@@ -6,15 +6,14 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from jepakit.training.checkpoint_io import remove_leftovers
 
 
-class RunCheckpoints(Checkpoint):
+class RunCheckpoints(Callback):
     """Saves the last state by step and the best by a monitored value.
 
     The last state is written at the *start* of the next batch: then a validation due at the same
@@ -91,10 +90,12 @@ class RunCheckpoints(Checkpoint):
         pl_module: LightningModule,  # noqa: ARG002
         exception: BaseException,
     ) -> None:
-        """Save when the machine is asked for; Lightning raises this between two batches, on all ranks."""
+        """Save on SIGTERM, which Lightning raises between two batches and on all ranks."""
         if isinstance(exception, SIGTERMException):
             self._save_last(trainer)
-            rank_zero_info(f"SIGTERM: saved after step {trainer.global_step}, continue with --resume.")
+            rank_zero_info(
+                f"SIGTERM: saved after step {trainer.global_step}, continue with --resume."
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """The best value so far."""

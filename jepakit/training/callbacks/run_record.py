@@ -1,50 +1,43 @@
-"""What belongs to a run besides its weights: data fingerprint, versions, a clean metrics file."""
+"""What a run folder says besides its weights: options, versions, data."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+import json
+from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from jepakit.training.metrics_file import MetricsFile
-
-
-@runtime_checkable
-class Fingerprinted(Protocol):
-    """A data module that can tell its data set from another."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the training set's manifest, known after ``setup``."""
+from jepakit.training.versions import versions
 
 
 class RunRecord(Callback):
-    """Refuses to resume on other data, and lets the metrics continue where the weights do."""
+    """Writes ``config.yaml`` and ``run.json``, and lets the metrics continue where the weights do.
+
+    ``run.json`` has the versions of every start of the run and the data module's state, with the
+    fingerprint of the data set. The same state is in the checkpoint, where the data module checks
+    that a run is not resumed on other data.
+    """
+
+    def __init__(self, path: Path, *, config: str) -> None:
+        """Keep the path of ``run.json`` and the text of ``config.yaml``, which lies beside it."""
+        self.path = path
+        self.config = config
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
-        """Note the data; the data module was set up before."""
-        data = trainer.datamodule
-        self._fingerprint = data.fingerprint if isinstance(data, Fingerprinted) else None
-
-    def state_dict(self) -> dict[str, Any]:
-        """Into the checkpoint."""
-        return {"fingerprint": self._fingerprint}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Compare.
-
-        Raises:
-            ValueError: the checkpoint was trained on other data.
-        """
-        before = state_dict["fingerprint"]
-        if before != self._fingerprint:
-            raise ValueError(
-                f"This run was trained on the data set with fingerprint {before}, the one given now "
-                f"has {self._fingerprint}. Resume with the same data, or start a run of another name."
-            )
+        """Write the configuration before anything can fail."""
+        if trainer.is_global_zero:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.with_name("config.yaml").write_text(self.config)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Forget values logged after the checkpoint."""
+        """Add this start, and forget values logged after the checkpoint."""
         for logger in trainer.loggers:
             if isinstance(logger, MetricsFile):
                 logger.rewind(trainer.global_step)
+        if trainer.is_global_zero:
+            starts = json.loads(self.path.read_text())["starts"] if self.path.exists() else []
+            data = trainer.datamodule.state_dict()  # type: ignore[attr-defined]
+            start = {"step": trainer.global_step, "ranks": trainer.world_size, "data": data}
+            record = {"starts": [*starts, start | {"versions": versions()}]}
+            self.path.write_text(json.dumps(record, indent=2))

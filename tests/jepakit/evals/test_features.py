@@ -34,14 +34,16 @@ def batches(sizes=(2, 3), labels=("touch",)):
     for size in sizes:
         rows = slice(start, start + size)
         numbers = range(5)[rows]
-        batch = SceneBatch(
+        yield SceneBatch(
             frames=whole.frames[rows],
             coverage=whole.coverage[rows],
             keys=tuple(f"clip-{i}" for i in numbers),
             targets=dict.fromkeys(labels, torch.tensor(numbers, dtype=torch.float32)),
         )
-        yield batch, [str(i) for i in numbers]
         start += size
+
+
+GROUPS = {f"clip-{i}": str(i) for i in range(5)}
 
 
 def test_fake_encoder_keeps_the_protocol():
@@ -59,13 +61,13 @@ def test_pooling_matches_a_loop():
 @pytest.mark.parametrize(("pool", "width"), [("mean", 3), ("time", 6)])
 def test_one_row_per_clip_in_order(pool, width):
     encoder = PatchMeans()
-    found = extract_features({"encoder": encoder_featuriser(encoder, pool)}, batches())
+    found = extract_features({"encoder": encoder_featuriser(encoder, pool)}, batches(), GROUPS)
     assert found.values["encoder"].shape == (5, width)
     assert found.values["encoder"].dtype == np.float32
     assert found.keys == tuple(f"clip-{i}" for i in range(5))
     assert found.groups.tolist() == list("01234")
     np.testing.assert_array_equal(found.targets["touch"], np.arange(5.0))
-    frames = torch.cat([batch.frames for batch, _ in batches()]).float()
+    frames = torch.cat([batch.frames for batch in batches()]).float()
     np.testing.assert_allclose(
         found.values["encoder"][:, -3:].mean(axis=1),
         frames[:, (0 if pool == "mean" else 2) :].mean(dim=(1, 2, 3, 4)),
@@ -75,32 +77,34 @@ def test_one_row_per_clip_in_order(pool, width):
 
 def test_batch_size_does_not_matter():
     featurisers = {"x": encoder_featuriser(PatchMeans())}
-    first, second = (extract_features(featurisers, batches(sizes)) for sizes in ((2, 3), (1, 4)))
+    first, second = (
+        extract_features(featurisers, batches(sizes), GROUPS) for sizes in ((2, 3), (1, 4))
+    )
     np.testing.assert_allclose(first.values["x"], second.values["x"], rtol=1e-6)
     assert first.keys == second.keys
 
 
 def test_progress_reaches_the_end():
     with Progress(console=Console(file=io.StringIO())) as progress:
-        extract_features({}, batches(), total=5, progress=progress)
+        extract_features({}, batches(), GROUPS, total=5, progress=progress)
         assert progress.tasks[0].completed == 5
 
 
 def test_refuses_an_empty_set():
     with pytest.raises(ValueError, match="No clips"):
-        extract_features({}, [])
+        extract_features({}, [], GROUPS)
 
 
 def test_refuses_other_labels_in_a_later_batch():
     mixed = [*batches((2,)), *batches((2, 3), labels=("fall",))][::2]
     with pytest.raises(ValueError, match=r"expected \['touch'\], got \['fall'\]"):
-        extract_features({}, mixed)
+        extract_features({}, mixed, GROUPS)
 
 
 def test_refuses_a_key_seen_twice():
     twice = [next(batches()), next(batches())]
-    with pytest.raises(ValueError, match="more than once: .*clip-0"):
-        extract_features({}, twice)
+    with pytest.raises(ValueError, match=r"more than once: .*clip-0"):
+        extract_features({}, twice, GROUPS)
 
 
 def test_refuses_features_that_are_not_finite():
@@ -110,4 +114,9 @@ def test_refuses_features_that_are_not_finite():
         return rows
 
     with pytest.raises(ValueError, match=r"'x' are not finite for \['clip-1'\]"):
-        extract_features({"x": broken}, batches())
+        extract_features({"x": broken}, batches(), GROUPS)
+
+
+def test_refuses_a_clip_without_a_group():
+    with pytest.raises(ValueError, match=r"without a group: \['clip-0'\] \(1 of 5\)"):
+        extract_features({}, batches(), {k: v for k, v in GROUPS.items() if v != "0"})

@@ -51,9 +51,7 @@ def test_groups_move_together_so_the_error_is_that_of_group_means():
 def test_group_names_and_their_order_do_not_matter():
     values, groups = rng(6).normal(size=30), np.repeat(["a", "b", "c"], 10)
     order = rng(8).permutation(30)
-    first = bootstrap_interval(
-        mean_of(values), Resampling.of_groups(groups, draws=200, rng=rng(9))
-    )
+    first = bootstrap_interval(mean_of(values), Resampling.of_groups(groups, draws=200, rng=rng(9)))
     second = bootstrap_interval(
         mean_of(values[order]), Resampling.of_groups(groups[order], draws=200, rng=rng(9))
     )
@@ -147,7 +145,7 @@ def test_refuses_a_statistic_undefined_on_the_data():
 
 def test_refuses_an_impossible_confidence():
     resampling = Resampling.of_items(5, draws=10, rng=rng())
-    with pytest.raises(ValueError, match="between 0 and 1, got 95.0"):
+    with pytest.raises(ValueError, match=r"between 0 and 1, got 95\.0"):
         bootstrap_interval(mean_of(np.arange(5.0)), resampling, confidence=95.0)
 
 

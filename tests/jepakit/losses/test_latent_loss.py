@@ -13,7 +13,7 @@ from jepakit.losses.averaging import sample_mean
 
 
 def ragged(width=5, seed=0):
-    """Two tensors of packed tokens with small and large errors, and their packing (lengths 1, 4, 2)."""
+    """Packed tokens with small and large errors, and their packing of lengths 1, 4, 2."""
     gen = torch.Generator().manual_seed(seed)
     keep = torch.zeros(3, 6, dtype=torch.bool)
     keep[0, 2], keep[1, 1:5], keep[2, [0, 5]] = True, True, True
@@ -127,13 +127,7 @@ def test_losses_never_wait_for_the_device():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="form must be"):
-        LatentLoss("l2")
-    with pytest.raises(ValueError, match="target_norm must be"):
-        LatentLoss(target_norm="batch")
     with pytest.raises(ValueError, match="beta must be above 0, got 0"):
         LatentLoss(beta=0.0)
-    with pytest.raises(ValueError, match="reduction must be"):
-        CausalResidualLoss("max")
     with pytest.raises(ValueError, match=r"one value per kept token \(7\), got 6"):
         sample_mean(torch.zeros(6), ragged()[2])

@@ -28,6 +28,9 @@ class ToyLosses:
         return {"prediction": self.prediction}
 
 
+RECIPE = Optimization(lr=1e-2, warmup_steps=2, ema=0.9)
+
+
 class ToyModule(JepaModule):
     """Predict the teacher's view of a clip from a noisy one."""
 
@@ -38,7 +41,7 @@ class ToyModule(JepaModule):
         noise: float = 0.1,
         bad_step: int | None = None,
         bad_rank: int = 0,
-        optimization: Optimization = Optimization(lr=1e-2, warmup_steps=2, ema=0.9),
+        optimization: Optimization = RECIPE,
     ) -> None:
         super().__init__(optimization)
         self.noise, self.bad_step, self.bad_rank = noise, bad_step, bad_rank
@@ -60,7 +63,11 @@ class ToyModule(JepaModule):
         with torch.no_grad():
             target = self.teacher(x)
         error = (self.predictor(self.student(noisy)) - target).square().mean()
-        if self.training and self.global_step == self.bad_step and self.global_rank == self.bad_rank:
+        if (
+            self.training
+            and self.global_step == self.bad_step
+            and self.global_rank == self.bad_rank
+        ):
             error = error + torch.inf
         return ToyLosses(error, target, error.detach())
 

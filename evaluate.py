@@ -1,0 +1,138 @@
+"""Evaluate a trained run: ``python evaluate.py probe runs/NAME --data DIR``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from jsonargparse import ArgumentParser
+
+if TYPE_CHECKING:
+    from jepakit.evals.probe_result import ProbeResult
+
+# Idle OpenMP threads must not spin; has to be set before torch is imported, which waits until the
+# arguments are known to be right.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def probe(
+    run: str,
+    *,
+    data: str,
+    checkpoint: Literal["last", "best"] = "last",
+    encoder: Literal["target", "context"] = "target",
+    pool: Literal["mean", "time"] = "mean",
+    seeds: int = 3,
+    train_split: str = "train",
+    test_split: str = "val",
+    group: str = "group",
+    draws: int = 2000,
+    interval: Literal["percentile", "bca"] = "percentile",
+    pixels: int = 16,
+    batch_size: int = 64,
+    device: str = "auto",
+    out: str | None = None,
+) -> None:
+    """Linear probes of frozen features for every label of a data set, against three controls.
+
+    Controls: the same network untrained, the pixels, and the majority class or mean. Writes
+    probe.json, probe.csv, probe.md and probe.png.
+
+    Args:
+        run: The run folder.
+        data: The data set whose labels are probed.
+        checkpoint: The last state, or the one with the best monitored value.
+        encoder: The moving-average target encoder, or the context encoder.
+        pool: Mean over all tokens, or over space only, with the tubelets side by side.
+        seeds: Repetitions; each has its own untrained network and its own selection part.
+        train_split: Clips that probes learn from.
+        test_split: Clips that they are judged on; no task may be in both.
+        group: Field of a clip's details that names its task.
+        draws: Bootstrap draws, of whole tasks.
+        interval: Kind of the bootstrap interval.
+        pixels: Side of the shrunk clips of the pixel control.
+        batch_size: Clips per forward pass.
+        device: Where encoders run; auto takes a GPU where there is one.
+        out: Folder of the results; the run folder if not given.
+    """
+    from pathlib import Path
+
+    from rich.progress import Progress
+
+    from jepakit.evals.figures import to_png
+    from jepakit.evals.probe_report import probe_forest
+    from jepakit.evals.probe_result import ProbeSettings
+    from jepakit.evals.run_probe import ProbeOptions, RunProbe
+
+    options = ProbeOptions(
+        checkpoint=checkpoint,
+        encoder=encoder,
+        pool=pool,
+        train_split=train_split,
+        test_split=test_split,
+        group=group,
+        pixels=pixels,
+        batch_size=batch_size,
+        device=device,
+    )
+    settings = ProbeSettings(seeds=seeds, draws=draws, method=interval)
+    try:
+        subject = RunProbe(Path(run), data, options=options, settings=settings)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f"evaluate.py probe: {error}")
+    with Progress(transient=True) as progress:
+        result = subject.measure(progress)
+    folder = Path(out or run)
+    paths = result.write(folder)
+    if result.labels:
+        paths.append(folder / "probe.png")
+        paths[-1].write_bytes(to_png(probe_forest(result)))
+    show(result)
+    print(f"Written: {', '.join(map(str, paths))}")  # noqa: T201
+
+
+def show(result: ProbeResult) -> None:
+    """Print the scores with their intervals, and what could not be scored."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from jepakit.evals.scores import METRICS
+
+    console = Console()
+    for metric, facts in METRICS.items():
+        header, rows = result.table(metric)
+        if not rows:
+            continue
+        direction = "higher" if facts.higher_is_better else "lower"
+        table = Table(title=f"{facts.title} ({direction} is better)", title_justify="left")
+        for number, name in enumerate(header):
+            table.add_column(name, justify="right" if number else "left")
+        for row in rows:
+            table.add_row(*(cell.replace(" [", "\n\\[") for cell in row), end_section=True)
+        console.print(table)
+    for label in result.undefined:
+        console.print(f"Not scored: {label.label} ({label.kind}): {label.reason}", markup=False)
+    console.print(result.method_text(), style="dim", markup=False)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"probe": probe}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the command and its options, and run it."""
+    parser = ArgumentParser(prog="evaluate.py", description="Evaluate a trained run.")
+    commands = parser.add_subcommands(dest="command", title="commands")
+    for name, function in COMMANDS.items():
+        summary = (function.__doc__ or "").strip().splitlines()[0]
+        own = ArgumentParser(description=summary)
+        own.add_argument("run", type=str, help="The run folder.")
+        own.add_function_arguments(function, skip={"run"}, as_positional=False)
+        commands.add_subcommand(name, own, help=summary)
+    chosen = parser.parse_args(arguments)
+    COMMANDS[chosen.command](**chosen[chosen.command].as_dict())
+
+
+if __name__ == "__main__":
+    main()
