@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from jsonargparse import ArgumentParser
-
-if TYPE_CHECKING:
-    from jepakit.evals.probe_result import ProbeResult
 
 # Idle OpenMP threads must not spin; has to be set before torch is imported, which waits until the
 # arguments are known to be right.
@@ -62,6 +59,7 @@ def probe(
     from rich.progress import Progress
 
     from jepakit.evals.figures import to_png
+    from jepakit.evals.probe_console import print_probe
     from jepakit.evals.probe_report import probe_forest
     from jepakit.evals.probe_result import ProbeSettings
     from jepakit.evals.run_probe import ProbeOptions, RunProbe
@@ -89,32 +87,8 @@ def probe(
     if result.labels:
         paths.append(folder / "probe.png")
         paths[-1].write_bytes(to_png(probe_forest(result)))
-    show(result)
-    print(f"Written: {', '.join(map(str, paths))}")  # noqa: T201
-
-
-def show(result: ProbeResult) -> None:
-    """Print the scores with their intervals, and what could not be scored."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from jepakit.evals.scores import METRICS
-
-    console = Console()
-    for metric, facts in METRICS.items():
-        header, rows = result.table(metric)
-        if not rows:
-            continue
-        direction = "higher" if facts.higher_is_better else "lower"
-        table = Table(title=f"{facts.title} ({direction} is better)", title_justify="left")
-        for number, name in enumerate(header):
-            table.add_column(name, justify="right" if number else "left")
-        for row in rows:
-            table.add_row(*(cell.replace(" [", "\n\\[") for cell in row), end_section=True)
-        console.print(table)
-    for label in result.undefined:
-        console.print(f"Not scored: {label.label} ({label.kind}): {label.reason}", markup=False)
-    console.print(result.method_text(), style="dim", markup=False)
+    print_probe(result)
+    print("Written:", *paths)  # noqa: T201
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"probe": probe}

@@ -124,7 +124,7 @@ def measure(size: int, frames: int, clips: int, batch: int, rounds: int) -> dict
     with tempfile.TemporaryDirectory() as folder:
         write_clips(Path(folder), size, frames, clips)
         request = BatchRequest(frames=frames, size=(size, size), patch=16, tubelet=2)
-        dataset = clip_batches(folder, request, batch_size=batch).dataset
+        dataset = clip_batches(folder, request, batch_size=batch).source
         kilobytes = sum(shard.size for shard in dataset.reader.shards) / clips / 1e3
         timings: dict[str, Timing] = interleave(stages(dataset, batch), rounds=rounds)
     cost = {name: timing.cpu / clips * 1e3 for name, timing in timings.items()}

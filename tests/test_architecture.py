@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,33 +48,34 @@ def test_files_and_functions_stay_readable(path: Path) -> None:
 
 def test_the_tree_of_the_readme_is_the_tree() -> None:
     readme = (ROOT / "README.md").read_text()
-    tree = re.search(r"<!-- tree -->\n```\n(.*?)```", readme, re.DOTALL)
-    assert tree, "README.md has no block between <!-- tree --> and the end of its code fence"
-    named = read_tree(tree.group(1))
-    shipped = {
-        str(p.relative_to(ROOT))
-        for p in SOURCES
-        if p.name != "__init__.py" and not {"tests"} & set(p.relative_to(ROOT).parts)
-    }
-    assert named == shipped, (
-        f"only in the README: {sorted(named - shipped)}; missing there: {sorted(shipped - named)}"
+    block = re.search(r"<!-- tree -->\n```\n(.*?)```", readme, re.DOTALL)
+    assert block, "README.md has no code fence after <!-- tree -->"
+    assert block.group(1) == tree(), (
+        "The tree has changed: put what `python tests/test_architecture.py` prints into README.md"
     )
 
 
-def read_tree(text: str) -> set[str]:
-    """Python files of an indented tree in which folders end in a slash."""
-    stack: list[tuple[int, str]] = []
-    files = set()
-    for line in filter(str.strip, text.splitlines()):
-        indent = len(line) - len(line.lstrip())
-        name = line.split()[0]
-        while stack and stack[-1][0] >= indent:
-            stack.pop()
-        if name.endswith("/"):
-            stack.append((indent, name))
-        elif name.endswith(".py"):
-            files.add("".join(part for _, part in stack) + name)
-    return files
+def tree() -> str:
+    """Every shipped Python file, indented by folder, with the first line of its docstring."""
+    shipped = sorted(
+        (p.relative_to(ROOT) for p in SOURCES if "tests" not in p.relative_to(ROOT).parts),
+        key=lambda p: (len(p.parts) > 1, p.parts),
+    )
+    lines, open_folders = [], set()
+    for path in shipped:
+        for depth, folder in enumerate(path.parts[:-1]):
+            if path.parts[: depth + 1] not in open_folders:
+                open_folders.add(path.parts[: depth + 1])
+                package = ROOT.joinpath(*path.parts[: depth + 1], "__init__.py")
+                note = first_line(package) if package.exists() else ""
+                lines.append(f"{'  ' * depth}{folder}/  {note}".rstrip())
+        if path.name != "__init__.py":
+            lines.append(f"{'  ' * (len(path.parts) - 1)}{path.name:<24}{first_line(ROOT / path)}")
+    return "\n".join(lines) + "\n"
+
+
+def first_line(path: Path) -> str:
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
 
 
 def test_text_carries_no_machine_paths_and_no_index_addresses() -> None:
@@ -89,8 +92,6 @@ def test_text_carries_no_machine_paths_and_no_index_addresses() -> None:
 
 
 def test_the_lock_covers_every_dependency() -> None:
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
     names = {re.split(r"[\[><=~; ]", item)[0].lower().replace("_", "-") for item in wanted}
@@ -100,3 +101,7 @@ def test_the_lock_covers_every_dependency() -> None:
         if "==" in line
     }
     assert names <= locked, f"not in requirements.lock: {sorted(names - locked)}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(tree())

@@ -1,1 +1,1 @@
-"""TODO."""
+"""2-D physics: scenes, simulation, pictures with object labels, and the PHYRE benchmark."""

@@ -21,7 +21,8 @@ State = tuple[float, float, float, float, float, float]
 class ContactLog(Box2D.b2ContactListener):
     """Sums normal impulses per pair of bodies and step, sub-steps of fast bodies included.
 
-    Manifolds read after a step would miss those sub-steps: the engine does not store their impulses.
+    Reading the contacts after a step would miss those sub-steps, whose impulses the engine does not
+    keep. The names of the methods are the engine's.
     """
 
     def __init__(self, bodies: int) -> None:
@@ -33,20 +34,22 @@ class ContactLog(Box2D.b2ContactListener):
         self._pairs: list[int] = []
         self._impulses: list[float] = []
 
-    def BeginContact(self, contact: Box2D.b2Contact) -> None:  # noqa: N802, D102 (engine's name)
+    def BeginContact(self, contact: Box2D.b2Contact) -> None:
+        """A contact of two fixtures starts; a body may have several."""
         a, b = contact.fixtureA.body.userData, contact.fixtureB.body.userData
         pair = min(a, b) * self._bodies + max(a, b)
         self._pair[int(contact.this)] = pair
         self._impulse.setdefault(pair, 0.0)
 
-    def EndContact(self, contact: Box2D.b2Contact) -> None:  # noqa: N802, D102
+    def EndContact(self, contact: Box2D.b2Contact) -> None:
+        """A contact of two fixtures ends."""
         self._pair.pop(int(contact.this))
 
-    def PreSolve(self, contact: Box2D.b2Contact, manifold: Box2D.b2Manifold) -> None:  # noqa: ARG002, N802, D102
-        # The engine's own empty method, reached through Python, costs more than this one.
-        return
+    def PreSolve(self, contact: Box2D.b2Contact, manifold: Box2D.b2Manifold) -> None:
+        """Nothing, but cheaper than the engine's own empty method called from here."""
 
-    def PostSolve(self, contact: Box2D.b2Contact, impulse: Box2D.b2ContactImpulse) -> None:  # noqa: N802, D102
+    def PostSolve(self, contact: Box2D.b2Contact, impulse: Box2D.b2ContactImpulse) -> None:
+        """A contact has been solved, in a step or in a sub-step."""
         pair = self._pair[int(contact.this)]
         self._impulse[pair] = self._impulse.get(pair, 0.0) + sum(impulse.normalImpulses)
 

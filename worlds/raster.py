@@ -106,9 +106,7 @@ def _placed(
     return turned + place[:, None]
 
 
-def polygon_runs(
-    corners: NDArray[np.float64], per_frame: int, size: tuple[int, int]
-) -> Runs:
+def polygon_runs(corners: NDArray[np.float64], per_frame: int, size: tuple[int, int]) -> Runs:
     """Runs of ``(T * per_frame, V, 2)`` convex counter-clockwise polygons, in pixels.
 
     A pixel belongs to the polygon when its centre does: right of every falling edge and left of

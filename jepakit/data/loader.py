@@ -69,8 +69,9 @@ class ClipLoader:
         workers: int = 0,
         pin: bool = False,
     ) -> None:
-        self.dataset = dataset
-        self.sampler = sampler
+        # Lightning takes attributes named `dataset` and `sampler` for those of a plain DataLoader.
+        self.source = dataset
+        self.places = sampler
         self.ledger = ledger
         options: dict[str, Any] = {}
         if workers:
@@ -105,13 +106,13 @@ class ClipLoader:
         Raises:
             TypeError: the stream is endless (which is how Lightning asks).
         """
-        if self.sampler.endless:
+        if self.places.endless:
             raise TypeError("An endless stream has no length.")
-        return self.sampler.dealer.batches(self.sampler.start().offset)
+        return self.places.dealer.batches(self.places.start().offset)
 
     def _prefetch(self, workers: int) -> int:
         """Batches that a worker prepares ahead: at most 4, and 1 GiB in all where batches allow."""
-        request, batch = self.dataset.request, self.sampler.dealer.batch
+        request, batch = self.source.request, self.places.dealer.batch
         per_frame = 3 * (1 + request.counterfactual) + request.labels
         size = batch * request.frames * request.size[0] * request.size[1] * per_frame
         return max(1, min(4, PREFETCH_BYTES // (workers * size)))

@@ -70,6 +70,8 @@ class SceneDataModule(L.LightningDataModule):
         self.ledger: FaultLedger | None = None
         self._start, self._start_step = _BEGINNING, 0
         self._readers: dict[str, ShardReader] = {}
+        if val is None:  # Lightning asks whether the method is its own, and validates if it is not
+            self.val_dataloader = super().val_dataloader  # type: ignore[method-assign]
 
     def setup(self, stage: str) -> None:
         """Open the shards that this stage reads and hold them against what the model takes."""
@@ -96,10 +98,8 @@ class SceneDataModule(L.LightningDataModule):
         order = Order(reader.sizes, seed=self.seed, window=self.window)
         return self._loader("train", order, self.ledger)
 
-    def val_dataloader(self) -> ClipLoader | list[ClipLoader]:
+    def val_dataloader(self) -> ClipLoader:
         """One pass over the validation split, the same views and masks every time."""
-        if "val" not in self._readers:
-            return []
         reader = self._readers["val"]
         ledger = FaultLedger(len(reader), self.bad_sample_budget)
         return self._loader("val", Order(reader.sizes, shuffle=False), ledger)

@@ -104,22 +104,22 @@ class RunProbe:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
-        self._trained = self._encoder(load_run(run, self.options.checkpoint))
-        self._untrained = [
-            self._encoder(random_init(lambda: build_run(run), seed))
-            for seed in range(self.settings.seeds)
-        ]
         splits = (self.options.train_split, self.options.test_split)
         readers = {split: ShardReader(data, split=split) for split in splits}
         self.kinds = readers[splits[0]].manifest.description.label_kinds
         if not self.kinds:
             raise ValueError(f"The clips of {data} carry no labels to probe for.")
         self._groups = {name: self._group_of(reader) for name, reader in readers.items()}
+        self._trained = self._encoder(load_run(run, self.options.checkpoint))
         request = dataclasses.replace(self._trained.request, labels=False, counterfactual=False)
         self._batches = {
             split: clip_batches(data, request, split=split, batch_size=self.options.batch_size)
             for split in splits
         }
+        self._untrained = [
+            self._encoder(random_init(lambda: build_run(run), seed))
+            for seed in range(self.settings.seeds)
+        ]
 
     def measure(self, progress: Progress | None = None) -> ProbeResult:
         """Take the features of every clip once, and probe every label from each kind of them."""

@@ -18,8 +18,9 @@ class MultiblockMasker:
     the token. Slots number the rectangles in random order.
 
     I-JEPA (Assran et al. 2023), section 3. Differs: each sample draws its own size, scale and
-    aspect are drawn independently, and no token list is cut to the shortest of a batch. Rectangles that leave too little context are dropped, last first; on grids of a few
-    tokens the context then grows over the rest of the frame and the target shrinks as needed.
+    aspect are drawn independently, and no token list is cut to the shortest of a batch.
+    Rectangles that leave too little context are dropped, last first; on grids of a few tokens the
+    context then grows over the rest of the frame and the target shrinks as needed.
 
     Args:
         blocks: number of target rectangles.

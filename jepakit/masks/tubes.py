@@ -17,8 +17,8 @@ class TubeMasker:
     two kinds; V-JEPA passes every clip once under each, which has the same expectation.
 
     V-JEPA (Bardes et al. 2024), section 3; V-JEPA 2, phase 1. Differs: each sample draws its
-    own size and no token list is cut to the shortest of a batch. A draw that leaves too little context
-    is repeated; after ``attempts`` its last tubes are dropped.
+    own size and no token list is cut to the shortest of a batch. A draw that leaves too little
+    context is repeated; after ``attempts`` its last tubes are dropped.
 
     Args:
         short_blocks: tubes of a short-range mask.

@@ -135,7 +135,7 @@ class _HashingWriter:
         self._file = file
         self._hash = hashlib.sha256()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         self._hash.update(data)
         return self._file.write(data)
 

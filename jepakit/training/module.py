@@ -175,10 +175,8 @@ class JepaModule(LightningModule, ABC):
             NonFiniteStepError: see :class:`FiniteGuard`.
             ValueError: clipping by value was asked for.
         """
-        if gradient_clip_val is not None and str(gradient_clip_algorithm or "norm") != "norm":
-            raise ValueError(
-                f"gradient_clip_algorithm {gradient_clip_algorithm!s} is not offered; use 'norm'."
-            )
+        if gradient_clip_algorithm not in (None, "norm"):
+            raise ValueError("Gradients are clipped by norm; gradient_clip_algorithm has no other.")
         norm = gradient_norm(optimizer)
         if not self._scaler_will_skip():
             self._guard.check(norm, self.global_step, optimizer)

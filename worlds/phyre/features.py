@@ -38,8 +38,8 @@ def featurise(bodies: Sequence[TaskBody], poses: NDArray[np.float32]) -> NDArray
         features[:, row, 3 + KINDS.index(body.kind)] = 1.0
         features[:, row, 7 + COLOURS.index(body.colour)] = 1.0
         if body.kind == "jar":
-            angle = features[:, row, 2].astype(np.float64) * TURN
-            up = np.stack([-np.sin(angle), np.cos(angle)], axis=-1)
+            tilt = features[:, row, 2].astype(np.float64) * TURN
+            up = np.stack([-np.sin(tilt), np.cos(tilt)], axis=-1)
             features[:, row, :2] += (centroid_height(body) / SIZE * up).astype(np.float32)
     return features
 
@@ -55,3 +55,23 @@ def centroid_height(body: TaskBody) -> float:
             area += cross.sum() / 2.0
             moment += ((y + next_y) * cross).sum() / 6.0
     return moment / area
+
+
+def poses_of(bodies: Sequence[TaskBody], features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Poses ``(T, bodies, 3)`` in pixels and rad from features: the inverse of `featurise`.
+
+    Bodies without a shape type stand where their task puts them.
+    """
+    poses = np.zeros((len(features), len(bodies), 3), np.float32)
+    row = 0
+    for index, body in enumerate(bodies):
+        if body.kind == "other":
+            poses[:, index] = (*body.position, body.angle)
+            continue
+        x, y, angle = np.moveaxis(features[:, row, :3].astype(np.float64), -1, 0)
+        row += 1
+        height = centroid_height(body) if body.kind == "jar" else 0.0
+        poses[:, index, 0] = x * SIZE + height * np.sin(angle * TURN)
+        poses[:, index, 1] = y * SIZE - height * np.cos(angle * TURN)
+        poses[:, index, 2] = angle * TURN
+    return poses

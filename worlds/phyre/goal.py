@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from worlds.physics import World
 from worlds.phyre.task import PIXELS_PER_METRE, Task
+from worlds.physics import World
 from worlds.scene import Circle
 
 HOLD_STEPS = 180  # 3 s; how long the relation must hold without a break

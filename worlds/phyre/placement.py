@@ -25,7 +25,9 @@ class Obstacles:
         polygons = [(s.vertices, at, turn) for s, at, turn in placed if isinstance(s, Polygon)]
         self._circles = np.array(circles, np.float64).reshape(-1, 3)
         longest = max((len(vertices) for vertices, _, _ in polygons), default=3)
-        padded = [vertices + vertices[-1:] * (longest - len(vertices)) for vertices, _, _ in polygons]
+        padded = [
+            vertices + vertices[-1:] * (longest - len(vertices)) for vertices, _, _ in polygons
+        ]
         self._start = np.array(padded, np.float64).reshape(-1, longest, 2)
         self._edge = np.roll(self._start, -1, axis=1) - self._start
         self._length = (self._edge**2).sum(axis=-1)
@@ -45,9 +47,7 @@ class Obstacles:
         inside = (inwards | (self._length == 0)).all(axis=1)
         return bool((inside | (np.sqrt(distance.min(axis=1)) + TOLERANCE < radius)).any())
 
-    def _edges(
-        self, centre: NDArray[np.float64]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    def _edges(self, centre: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Per edge: is the centre strictly on the inner side, and its squared distance."""
         along = (self._edge * centre).sum(axis=-1)
         across = self._edge[..., 0] * centre[..., 1] - self._edge[..., 1] * centre[..., 0]

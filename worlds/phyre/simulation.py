@@ -93,12 +93,12 @@ class Simulation:
     @property
     def images(self) -> NDArray[np.uint8]:
         """``(T, 256, 256)`` official colour indices, row 0 lowest."""
-        return self._colours[self._top_bodies(SIZE, top_first=False)]
+        return np.take(self._colours, self._top_bodies(SIZE, top_first=False))
 
     @property
     def labels(self) -> NDArray[np.uint8]:
         """``(T, 256, 256)`` object ids, row 0 lowest; 0 is background."""
-        return self._ids[self._top_bodies(SIZE, top_first=False)]
+        return np.take(self._ids, self._top_bodies(SIZE, top_first=False))
 
     def frames(self, size: int) -> NDArray[np.uint8]:
         """``(T, size, size, 3)`` RGB, top row first."""
@@ -107,7 +107,7 @@ class Simulation:
 
     def label_maps(self, size: int) -> NDArray[np.uint8]:
         """``(T, size, size)`` object ids, top row first; 0 is background."""
-        return self._ids[self._top_bodies(size, top_first=True)]
+        return np.take(self._ids, self._top_bodies(size, top_first=True))
 
     @cached_property
     def _colours(self) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ WALLS = 4  # the first bodies of every task; they lie just outside the picture
 
 KINDS = ("other", "ball", "bar", "jar", "sticks")
 COLOURS = ("white", "red", "green", "blue", "purple", "gray", "black")
-MATERIAL = {"density": 0.25, "friction": 0.5, "restitution": 0.2, "angular_damping": 0.01}
+DENSITY, FRICTION, RESTITUTION, ANGULAR_DAMPING = 0.25, 0.5, 0.2, 0.01
 
 
 class Relation(enum.IntEnum):
@@ -132,7 +132,10 @@ def in_metres(body: TaskBody, index: int) -> Body:
         identity=max(0, index - WALLS + 1),
         kind=body.kind,
         colour=body.colour,
-        **MATERIAL,
+        density=DENSITY,
+        friction=FRICTION,
+        restitution=RESTITUTION,
+        angular_damping=ANGULAR_DAMPING,
     )
 
 

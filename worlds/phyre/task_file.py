@@ -98,8 +98,12 @@ def _body(*, body_type: int, colour: int, kind: int, **rest: Any) -> TaskBody:
 
 
 def _scene(
-    *, bodies: tuple[TaskBody, ...], user_bodies: tuple[TaskBody, ...] = (), width: int,
-    height: int, user_status: int = 0,
+    *,
+    bodies: tuple[TaskBody, ...],
+    user_bodies: tuple[TaskBody, ...] = (),
+    width: int,
+    height: int,
+    user_status: int = 0,
 ) -> tuple[TaskBody, ...]:
     if (width, height) != (SIZE, SIZE) or user_bodies or user_status:
         raise ValueError(f"expected {SIZE}x{SIZE} pixels without user's bodies: {width}x{height}")
@@ -109,15 +113,22 @@ def _scene(
 
 
 def _task(
-    *, scene: tuple[TaskBody, ...], subject: int, object: int, relations: tuple[int, ...],
-    phantom: Circle | Polygon | None = None, **rest: Any,
+    *,
+    scene: tuple[TaskBody, ...],
+    subject: int,
+    object: int,
+    relations: tuple[int, ...],
+    phantom: Circle | Polygon | None = None,
+    **rest: Any,
 ) -> Task:
     del phantom  # the region of INSIDE, which no task of the benchmark's tiers uses
     if not (0 <= subject < len(scene) and 0 <= object < len(scene)):
         raise ValueError(f"bodies {subject} and {object} are not among the {len(scene)} bodies")
     if len(relations) != 1:
         raise ValueError(f"expected one relation, got {relations}")
-    return Task(bodies=scene, subject=subject, object=object, relation=Relation(relations[0]), **rest)
+    return Task(
+        bodies=scene, subject=subject, object=object, relation=Relation(relations[0]), **rest
+    )
 
 
 _VECTOR = thrift.struct_of(
@@ -126,7 +137,9 @@ _VECTOR = thrift.struct_of(
 _POLYGON = thrift.struct_of("Polygon", {1: Field("vertices", thrift.list_of(_VECTOR))}, _polygon)
 _CIRCLE = thrift.struct_of("Circle", {1: Field("radius", thrift.number)}, _circle)
 _SHAPE = thrift.struct_of(
-    "Shape", {1: Field("polygon", _POLYGON, required=False), 2: Field("circle", _CIRCLE, required=False)}, _shape
+    "Shape",
+    {1: Field("polygon", _POLYGON, required=False), 2: Field("circle", _CIRCLE, required=False)},
+    _shape,
 )
 _BODY = thrift.struct_of(
     "Body",

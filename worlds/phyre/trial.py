@@ -105,5 +105,5 @@ def goal_of(task: Task, scene: Scene) -> Goal:
     subject = places.get(task.subject - WALLS + 1)
     other = places.get(task.object - WALLS + 1)
     if subject is None or other is None:
-        return Goal(lambda world: False)
+        return Goal(lambda _: False)
     return Goal(touching(task, subject, other))

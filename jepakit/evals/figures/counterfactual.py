@@ -90,7 +90,7 @@ def counterfactual_figure(
     shown = np.where(visible, predicted, np.nan)
     for number, values in enumerate((pixels, latent_change, shown), start=2):
         high = float(np.nanmax(values, initial=0.0)) or 1.0
-        grid.show_map(number, values[picked], cmap="viridis", low=0, high=high)
+        grid.show_map(number, values[picked], cmap="viridis", low=0.0, high=high)
     return grid.figure
 
 

@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from jepakit.evals.figures.style import PALETTE, WIDTH, new_figure, styled
 
-Points = tuple[Sequence[float], Sequence[float]]
+Column = Sequence[int] | Sequence[float] | np.ndarray
+Points = tuple[Column, Column]
 
 
 def running_mean(values: Float[np.ndarray, " n"], window: int) -> Float[np.ndarray, " n"]:
@@ -27,6 +28,8 @@ def running_mean(values: Float[np.ndarray, " n"], window: int) -> Float[np.ndarr
 @styled
 def training_curves(panels: Mapping[str, Mapping[str, Points]], *, columns: int = 2) -> Figure:
     """One panel per title, each with its curves by name; a running mean over long ones.
+
+    Values that are not finite leave a gap in the raw curve and no trace in the mean.
 
     Args:
         panels: curves as optimizer steps and values, by name, by title.
@@ -44,11 +47,12 @@ def training_curves(panels: Mapping[str, Mapping[str, Points]], *, columns: int 
     for axes, (title, curves) in zip(grid, panels.items(), strict=False):
         axes.set_title(title)
         for colour, (name, (steps, values)) in zip(cycle(PALETTE), curves.items(), strict=False):
-            window = len(values) // 25
+            x, y = np.asarray(steps, dtype=float), np.asarray(values, dtype=float)
+            finite = np.isfinite(y)
+            window = len(y[finite]) // 25
             if window > 1:
-                axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.9)
-            drawn = running_mean(np.asarray(values), window) if window > 1 else values
-            axes.plot(steps, drawn, color=colour, label=name)
+                axes.plot(x, y, color=colour, alpha=0.25, linewidth=0.9)
+            axes.plot(x[finite], running_mean(y[finite], window), color=colour, label=name)
         if len(curves) > 1:
             axes.legend()
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -69,8 +69,8 @@ class FrameGrid:
                 NAMES / width, 0.05 / height, caption, color=MUTED, fontsize=8, **style
             )
 
-    def show(self, row: int, pictures: Sequence[np.ndarray]) -> None:
-        """Draw RGB pictures along a row."""
+    def show(self, row: int, pictures: np.ndarray) -> None:
+        """Draw ``(columns, h, w, 3)`` pictures along a row."""
         for axes, picture in zip(self.axes[row], pictures, strict=True):
             axes.imshow(picture, interpolation="nearest", aspect="auto")
 

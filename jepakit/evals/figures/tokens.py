@@ -88,7 +88,7 @@ def token_similarity(
         grid.axes[0][shown].plot(column, row, markeredgecolor="#000000", linestyle="none", **star)
     for number, latents in enumerate(tokens.values(), start=1):
         maps = cosine_to(latents, query)[picked]
-        grid.show_map(number, maps, cmap="RdBu_r", low=-1, high=1)
+        grid.show_map(number, maps, cmap="RdBu_r", low=-1.0, high=1.0)
     return grid.figure
 
 

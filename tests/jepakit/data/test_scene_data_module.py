@@ -7,13 +7,19 @@ from pathlib import Path
 import lightning as L
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback
 
+import jepakit
 from jepakit.batch import BatchRequest
 from jepakit.data.module import SceneDataModule
 from jepakit.masks.objects import ObjectMasker
 
 REQUEST = BatchRequest(frames=4, size=(32, 32), patch=8, tubelet=2)
+
+# Lightning 2.6 with torch 2.15, and its advice.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:You defined a `validation_step`:UserWarning"),
+]
 
 
 class Recorder(L.LightningModule):
@@ -42,6 +48,7 @@ def fit(root, data, steps, *, checkpoint=None, module=None, **options):
     trainer = L.Trainer(
         accelerator="cpu",
         max_steps=steps,
+        max_epochs=-1,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -150,9 +157,6 @@ def test_without_a_trainer(path):
 
 
 def test_each_lightning_epoch_continues_the_stream(path, tmp_path):
-    class Limit(Callback):
-        pass
-
     whole, _ = fit(tmp_path, SceneDataModule(path, batch_size=2), 6)
     parts, _ = fit(tmp_path, SceneDataModule(path, batch_size=2), 6, limit_train_batches=2)
     assert parts.seen == whole.seen
@@ -183,6 +187,7 @@ def test_two_ranks_on_unequal_shards_do_not_hang_and_one_continues_their_order(p
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
     command += ["--master-port=29637", str(program), here, path, str(tmp_path)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment["PYTHONPATH"] = str(Path(jepakit.__file__).parents[1])
     subprocess.run(command, check=True, timeout=120, env=environment, capture_output=True)
     ranks = [json.loads((tmp_path / f"rank{rank}.json").read_bytes()) for rank in (0, 1)]
     together = [

@@ -86,6 +86,15 @@ def test_tubes_hide_or_show_every_token_and_multiblock_leaves_some_out():
     assert left_out > 0
 
 
+def test_targets_that_leave_too_little_context_are_dropped_whole():
+    masker = MultiblockMasker(scale=(0.15, 0.2), context_scale=(0.85, 0.86), min_context=0.6)
+    for seed in range(50):
+        mask = masker(blank((1, 14, 14)), generator(seed))
+        assert mask.context.sum() >= 0.6 * 196
+        rows, columns = mask.context.reshape(14, 14).nonzero().unbind(1)
+        assert len(rows.unique()) * len(columns.unique()) <= 13 * 13  # the context's own rectangle
+
+
 def test_block_sizes_and_places_follow_their_ranges():
     size = BlockSize((0.15, 0.20), (0.75, 1.5))
     areas, aspects, tops = [], [], []

@@ -152,8 +152,11 @@ def test_the_guard_gives_up_the_largest_object_first():
         mask = masker(scene(thirds), draws)
         assert len(mask.objects) <= 2  # all three leave nothing visible
     strict = ObjectMasker(min_context=0.7, fallback=MultiblockMasker())
-    for _ in range(30):
-        assert strict(scene(thirds), draws).objects in ((3,), ())  # 48 tokens are too many
+    # 48 tokens are too many, 32 are not: the third object stays in 1/3, 2/3 and 3/3 of the draws
+    # of one, two and three objects. Smallest first, it would stay in 1/3 of the draws of one only.
+    kept = [strict(scene(thirds), draws).objects for _ in range(300)]
+    assert set(kept) == {(3,), ()}
+    assert abs(kept.count((3,)) / 300 - 2 / 3) < 0.1
     fallen = ObjectMasker(min_context=0.76, fallback=MultiblockMasker())
     assert fallen(scene(thirds), draws).fallback
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer, seed_everything
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -28,7 +28,7 @@ class ToyLosses:
         return {"prediction": self.prediction}
 
 
-RECIPE = Optimization(lr=1e-2, warmup_steps=2, ema=0.9)
+RECIPE = Optimization(lr=1e-2, warmup_steps=2, total_steps=8, ema=0.9)
 
 
 class ToyModule(JepaModule):
@@ -45,9 +45,11 @@ class ToyModule(JepaModule):
     ) -> None:
         super().__init__(optimization)
         self.noise, self.bad_step, self.bad_rank = noise, bad_step, bad_rank
-        self.student = nn.Sequential(nn.Linear(384, 16), nn.LayerNorm(16), nn.Linear(16, width))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # toys start equal, wherever they are built
+            self.student = nn.Sequential(nn.Linear(384, 16), nn.LayerNorm(16), nn.Linear(16, width))
+            self.predictor = nn.Linear(width, width)
         self.teacher = copy.deepcopy(self.student)
-        self.predictor = nn.Linear(width, width)
 
     @property
     def request(self) -> BatchRequest:
@@ -102,6 +104,26 @@ class Stream(Sampler[list[int]]):
             first += self.batch * self.world
 
 
+class Loader:
+    """Hides the DataLoader from Lightning, which would comment on its workers."""
+
+    def __init__(self, clips: Clips, batches: Any, workers: int) -> None:
+        self.batches = batches
+        self.loader = DataLoader(
+            clips,
+            batch_sampler=batches,
+            num_workers=workers,
+            collate_fn=collate,
+            generator=torch.Generator(),
+        )
+
+    def __iter__(self) -> Iterator[SceneBatch]:
+        return iter(self.loader)
+
+    def __len__(self) -> int:
+        return len(self.batches)  # a stream has none
+
+
 class ToyData(LightningDataModule):
     def __init__(
         self, size: int = 1000, *, batch_size: int = 4, workers: int = 0, fingerprint: str = "toy"
@@ -111,19 +133,14 @@ class ToyData(LightningDataModule):
         self.fingerprint = fingerprint
         self.position = 0
 
-    def train_dataloader(self) -> DataLoader:
-        stream = Stream(
-            self.position, self.batch_size, self.trainer.global_rank, self.trainer.world_size
-        )
-        return DataLoader(
-            Clips(self.size), batch_sampler=stream, num_workers=self.workers, collate_fn=collate
-        )
+    def train_dataloader(self) -> Loader:
+        trainer = self.trainer
+        stream = Stream(self.position, self.batch_size, trainer.global_rank, trainer.world_size)
+        return Loader(Clips(self.size), stream, self.workers)
 
-    def val_dataloader(self) -> DataLoader:
-        rank, world = self.trainer.global_rank, self.trainer.world_size
-        numbers = range(10_000 + rank, 10_008, world)
-        batches = [list(numbers[:2]), list(numbers[2:4])]
-        return DataLoader(Clips(10**9), batch_sampler=batches, collate_fn=collate)
+    def val_dataloader(self) -> Loader:
+        numbers = list(range(10_000, 10_008))[self.trainer.global_rank :: self.trainer.world_size]
+        return Loader(Clips(10**9), [numbers[:2], numbers[2:]], 0)
 
     def transfer_batch_to_device(
         self, batch: SceneBatch, device: torch.device, dataloader_idx: int
@@ -145,3 +162,47 @@ def collate(samples: list[SceneBatch]) -> SceneBatch:
         keys=tuple(key for s in samples for key in s.keys),
         targets={"bright": torch.cat([s.targets["bright"] for s in samples])},
     )
+
+
+def fit(
+    steps: int = 6,
+    *,
+    model: ToyModule | None = None,
+    data: ToyData | None = None,
+    checkpoint: Any = None,
+    **options: Any,
+) -> tuple[ToyModule, Trainer]:
+    """Train a toy on the CPU; equal arguments give equal weights."""
+    seed_everything(0, verbose=False)
+    model = model or ToyModule()
+    defaults = {
+        "accelerator": "cpu",
+        "devices": 1,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "use_distributed_sampler": False,
+        "check_val_every_n_epoch": None,
+        "val_check_interval": 1000,
+        "num_sanity_val_steps": 0,
+    }
+    trainer = Trainer(max_steps=steps, **defaults | options)
+    trainer.fit(model, datamodule=data or ToyData(), ckpt_path=checkpoint, weights_only=True)
+    return model, trainer
+
+
+def recipe(**options: Any) -> Optimization:
+    """Short schedules of 8 steps."""
+    return Optimization(**{"lr": 1e-2, "warmup_steps": 2, "total_steps": 8, "ema": 0.9} | options)
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    a, b = one.state_dict(), other.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def distance(one: nn.Module, other: nn.Module) -> float:
+    """Largest absolute difference of two equally built modules."""
+    a, b = one.state_dict(), other.state_dict()
+    return max(float((a[name] - b[name]).abs().max()) for name in a)
