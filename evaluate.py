@@ -91,7 +91,33 @@ def probe(
     print("Written:", *paths)  # noqa: T201
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"probe": probe}
+def report(
+    run: str,
+    *,
+    data: str,
+    split: str = "val",
+    checkpoint: Literal["last", "best"] = "last",
+) -> None:
+    """One self-contained page about a run: report.html in its folder.
+
+    Args:
+        run: The run folder.
+        data: The data set whose clips are shown.
+        split: Clips that pictures are taken of.
+        checkpoint: The last state, or the one with the best monitored value.
+    """
+    from pathlib import Path
+
+    from jepakit.evals.run_report import RunReport
+
+    try:
+        page = RunReport(Path(run), data, split=split, checkpoint=checkpoint)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f"evaluate.py report: {error}")
+    print("Written:", page.write())  # noqa: T201
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"probe": probe, "report": report}
 
 
 def main(arguments: list[str] | None = None) -> None:

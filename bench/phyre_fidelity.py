@@ -3,6 +3,10 @@
 ``python -m bench.phyre_fidelity``. The records (``phyre_*_reference.npz``: statuses of 20 actions
 on 50 tasks a tier, images and objects of the first two) lie in ``../shared/data/phyre``
 beside the repository; without them only the random agent is scored.
+
+Pixels are compared twice: the official states drawn by the own rasteriser, and the own simulation
+end to end. The latter differs where rounding inside the engine's continuous collision (PHYRE was
+built with a newer Box2D) grows in scenes with many collisions.
 """
 
 from __future__ import annotations

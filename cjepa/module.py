@@ -48,7 +48,8 @@ class CausalJEPA(JepaModule):
         optimization: learning rate, weight decay and their schedules.
 
     Raises:
-        ValueError: neither a masker nor a segmentation, or both.
+        ValueError: neither a masker nor a segmentation, or both; or a masker that hides more regions
+            than the predictor has slots for.
     """
 
     def __init__(
@@ -73,6 +74,12 @@ class CausalJEPA(JepaModule):
         self.encoder = encoder
         self.target_encoder = copy.deepcopy(encoder).requires_grad_(requires_grad=False).eval()
         self.predictor = predictor(encoder.width, encoder.grid)
+        slots = self.predictor.slot_embedding.num_embeddings
+        if masker is not None and masker.max_slots > slots:
+            raise ValueError(
+                f"{type(masker).__name__} hides up to {masker.max_slots} regions of a sample, but "
+                f"the predictor has {slots} slots: raise predictor.slots."
+            )
         self.latent_loss = latent_loss or LatentLoss()
         self.causal_loss = causal_loss or CausalResidualLoss()
         self.sigreg = sigreg or SpectralSigReg()

@@ -149,11 +149,10 @@ def circle_runs(centre: NDArray[np.float32], radius: float, size: tuple[int, int
     def inside(column: NDArray[np.floating]) -> NDArray[np.bool_]:
         return (column.astype(np.float32) - cx) ** 2 <= room
 
+    # Rounding can put an end one pixel too far out, never too far in: sqrt(d * d) gives d back.
     left, right = np.ceil(cx - half), np.floor(cx + half)
     left += ~inside(left)
-    left -= inside(left - 1)
     right -= ~inside(right)
-    right += inside(right + 1)
     # The official renderer grows each run from this column and draws nothing where it is outside.
     keep = inside(np.trunc(cx))
     left = np.clip(left, 0, width).astype(np.int64)

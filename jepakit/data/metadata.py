@@ -38,19 +38,20 @@ def build_meta(
     source: str,
     licence: str,
     fps: float,
+    start: float = 0.0,
     objects: list[dict[str, Any]],
     labels: dict[str, float] | None = None,
     counterfactuals: list[int] | None = None,
     details: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The metadata of a clip whose frames are ``1 / fps`` seconds apart."""
+    """The metadata of a clip whose frames are ``1 / fps`` seconds apart, the first at ``start``."""
     return {
         "schema": SCHEMA,
         "key": key,
         "source": source,
         "licence": licence,
         "fps": fps,
-        "times": [frame / fps for frame in range(form.frames)],
+        "times": [start + frame / fps for frame in range(form.frames)],
         "size": list(form.shape),
         "objects": objects,
         "labels": labels or {},

@@ -161,6 +161,14 @@ def test_a_model_needs_one_source_of_masks(encoder: VisionTransformer) -> None:
             build(encoder, **settings)
 
 
+def test_more_regions_than_slots_are_refused(encoder: VisionTransformer) -> None:
+    def narrow(width: int, grid: tuple[int, int, int]) -> Predictor:
+        return Predictor(width, grid, width=16, depth=1, heads=2, slots=2)
+
+    with pytest.raises(ValueError, match="up to 4 regions of a sample, but the predictor has 2"):
+        build(encoder, predictor=narrow)
+
+
 def test_a_batch_without_masks_is_refused(encoder: VisionTransformer, batch: SceneBatch) -> None:
     with pytest.raises(ValueError, match="carries no masks"):
         build(encoder).loss(batch)

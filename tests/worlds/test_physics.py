@@ -62,6 +62,15 @@ def test_a_resting_box_is_carried_by_its_weight_in_every_step():
     np.testing.assert_allclose(late["impulse"], 9.8 / 60, rtol=1e-3)
 
 
+def test_points_and_parts_of_a_pair_are_added_up():
+    feet = (Polygon(((-2.0, 0.0), (-1.0, 0.0), (-1.0, 1.0), (-2.0, 1.0))),
+            Polygon(((1.0, 0.0), (2.0, 0.0), (2.0, 1.0), (1.0, 1.0))))  # fmt: skip
+    played = simulate(scene(FLOOR, Body(feet, (0.0, 0.015)), sleeping=False), 240)
+    late = played.contacts[played.contacts["step"] > 120]
+    assert len(late) == 120
+    np.testing.assert_allclose(late["impulse"], 2 * 9.8 / 60, rtol=1e-3)
+
+
 def test_a_sleeping_pair_stays_in_the_log_without_impulse():
     played = simulate(scene(FLOOR, disc(0.0, 0.5)), 300)
     assert played.contacts["step"][-1] == 300
@@ -101,6 +110,7 @@ def test_what_is_recorded():
     assert some.steps.tolist() == [1, 61, 121]
     np.testing.assert_array_equal(some.states, full.states[some.steps])
     np.testing.assert_array_equal(some.final, full.final)
+    assert simulate(heap(), 130, record_every=60, record_from=70).steps.tolist() == [70, 130]
     none = simulate(heap(), 0, record_from=1)
     assert none.states.shape == (0, 6, 6)
     assert simulate(scene(), 3).states.shape == (4, 0, 6)

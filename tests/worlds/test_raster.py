@@ -80,6 +80,19 @@ def test_circles_follow_the_official_rule_to_the_pixel():
             np.testing.assert_array_equal(picture == 1, slow_circle(*pose[:2], radius, 30, 40))
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "radius"),
+    [
+        (178.52291870117188, 204.8232879638672, 45.05540466308594),
+        (204.83392333984375, 114.08686828613281, 15.040505409240723),
+    ],
+)
+def test_ends_of_rows_that_rounding_puts_too_far_out(x, y, radius):
+    pose = np.array([[[x, y, 0.0]]])
+    drawn = rasterise([[Circle(radius)]], pose, size=(256, 256), scale=1.0, top_first=False)[0]
+    np.testing.assert_array_equal(drawn == 1, slow_circle(x, y, radius, 256, 256))
+
+
 def test_half_pixels_round_to_even_as_in_the_official_renderer():
     square = Polygon(((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)))
     for shift, first in ((0.5, 0), (1.5, 2), (2.5, 2), (3.5, 4)):

@@ -80,7 +80,7 @@ def counterfactual_figure(
         bars=True,
         caption=(
             f"Spearman rank correlation of the predicted residual, {visible.sum()} visible tokens: "
-            f"{_rank(latent_rank)} with the\ntrue change in latents, {_rank(pixel_rank)} with the "
+            f"{_rank(latent_rank)} with the true change in latents, {_rank(pixel_rank)} with the "
             "true change in pixels. Hatched: hidden from the model."
         ),
     )

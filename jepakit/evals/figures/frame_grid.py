@@ -15,7 +15,7 @@ from jepakit.evals.figures.style import INK, MUTED, WIDTH
 
 NAMES = 1.2  # inches for the names of the rows
 BARS = 0.45  # inches for colour bars
-LINE = 0.17  # inches per line of the caption
+LINE, LETTER = 0.17, 0.064  # inches per line and letter of the caption
 
 
 def pick_columns(length: int, most: int) -> np.ndarray:
@@ -31,7 +31,7 @@ class FrameGrid:
         columns: title of each column.
         aspect: height of a cell over its width.
         bars: whether rows carry colour bars.
-        caption: lines written below.
+        caption: text written below, broken into lines that fit.
     """
 
     def __init__(
@@ -46,10 +46,11 @@ class FrameGrid:
         right = BARS if bars else 0.05
         gap = 0.05
         cell = min((WIDTH - NAMES - right - gap * len(columns)) / len(columns), 1.5)
-        top, bottom = 0.24, (0.12 + LINE * len(caption.splitlines()) if caption else 0.04)
+        width = NAMES + right + len(columns) * (cell + gap)
+        lines = textwrap.wrap(caption, int((width - NAMES) / LETTER))
+        top, bottom = 0.24, (0.12 + LINE * len(lines) if lines else 0.04)
         tall = cell * aspect
         height = top + bottom + len(rows) * (tall + gap)
-        width = NAMES + right + len(columns) * (cell + gap)
         self.figure = Figure(figsize=(width, height))
         self._unit = np.array([width, height])
         self._bar = (NAMES + len(columns) * (cell + gap) + 0.03, tall)
@@ -63,11 +64,10 @@ class FrameGrid:
             self.axes.append([self._cell(left, low, cell, tall) for left in lefts])
         for axes, title in zip(self.axes[0], columns, strict=True):
             axes.set_title(title, loc="center", color=MUTED, fontsize=8, fontweight="normal", pad=3)
-        if caption:
-            style: Any = {"va": "bottom", "linespacing": 1.35}
-            self.figure.text(
-                NAMES / width, 0.05 / height, caption, color=MUTED, fontsize=8, **style
-            )
+        if lines:
+            style: Any = {"va": "bottom", "linespacing": 1.35, "fontsize": 8}
+            x, y = NAMES / width, 0.05 / height
+            self.figure.text(x, y, "\n".join(lines), color=MUTED, **style)
 
     def show(self, row: int, pictures: np.ndarray) -> None:
         """Draw ``(columns, h, w, 3)`` pictures along a row."""

@@ -55,7 +55,7 @@ def hide_tokens(
     tt, hh, ww = visible.shape
     if t % tt or h % hh or w % ww:
         raise ValueError(f"A token grid of {visible.shape} does not divide a clip of {(t, h, w)}.")
-    hidden = repeat(visible, "tt hh ww -> (tt u) (hh p) (ww q)", u=t // tt, p=h // hh, q=w // ww)
+    hidden = repeat(~visible, "tt hh ww -> (tt u) (hh p) (ww q)", u=t // tt, p=h // hh, q=w // ww)
     row, column = np.indices((h, w))
     period = max(4, h // 24)
     stripe = ((row + column) % period < period / 2)[..., None]

@@ -215,31 +215,44 @@ from pathlib import Path
 import torch
 from jepakit.training.checkpoint_io import DurableCheckpointIO, remove_leftovers
 
-path, writer, step, leftovers = Path(sys.argv[1]), DurableCheckpointIO(), 0, 0
-path.parent.mkdir()
+path, writer = Path(sys.argv[1]), DurableCheckpointIO()
 warnings.simplefilter("ignore")  # falling back is allowed, and loading raises if nothing is whole
-for kill in range(50):
+
+def save_for_ever(report, step):
+    while True:
+        step += 1
+        weights = torch.full((1_000_000,), float(step))
+        writer.save_checkpoint({"step": step, "weights": weights}, path)
+        os.write(report, b"%d " % step)
+
+def verify(report, promised):
+    loaded = writer.load_checkpoint(path)
+    assert loaded["step"] >= promised, (loaded["step"], promised)
+    assert bool((loaded["weights"] == loaded["step"]).all())
+    os.write(report, b"%d " % loaded["step"])
+
+def forked(function, argument):  # this process itself computes nothing, so that forks are clean
     read, write = os.pipe()
     child = os.fork()
-    if child == 0:
-        while True:
-            step += 1
-            weights = torch.full((1_000_000,), float(step))
-            writer.save_checkpoint({"step": step, "weights": weights}, path)
-            os.write(write, b"%d\\n" % step)
-    os.close(write)
-    promised = int(os.read(read, 100).split()[-1])  # waits for the first save
+    if child:
+        os.close(write)
+        return child, os.fdopen(read, "rb", buffering=0)
+    function(write, argument)
+    os._exit(0)
+
+step = leftovers = 0
+for kill in range(50):
+    child, reports = forked(save_for_ever, step)
+    words = reports.read(1000)  # waits for the first save
     time.sleep(0.15 * random.Random(kill).random())
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    with os.fdopen(read) as done:
-        promised = max((int(line) for line in done), default=promised)
+    promised = int((words + reports.read()).split()[-1])
     leftovers += remove_leftovers(path.parent)
     assert not list(path.parent.glob("*.writing"))
-    loaded = writer.load_checkpoint(path)
-    assert loaded["step"] >= promised, (kill, loaded["step"], promised)
-    assert bool((loaded["weights"] == loaded["step"]).all())
-    step = loaded["step"]
+    child, reports = forked(verify, promised)
+    step = int(reports.read())
+    os.waitpid(child, 0)
 print("saves", step, "leftovers", leftovers)
 """
 

@@ -21,9 +21,7 @@ def test_update_is_the_formula_in_float64() -> None:
     student, teacher = network(), network()
     expected = {
         name: 0.996 * old.double() + (1 - 0.996) * new.double()
-        for (name, old), new in zip(
-            teacher.named_parameters(), student.parameters(), strict=True
-        )
+        for (name, old), new in zip(teacher.named_parameters(), student.parameters(), strict=True)
     }
     Ema([(student, teacher)]).update(0.996)
     for name, parameter in teacher.named_parameters():

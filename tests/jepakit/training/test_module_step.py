@@ -101,7 +101,9 @@ def test_schedules_need_an_end() -> None:
 
 def test_two_micro_batches_equal_one_of_double_size() -> None:
     runs = [
-        fit(6, model=ToyModule(noise=0.0), data=ToyData(batch_size=size), gradient_clip_val=1.0, **o)
+        fit(
+            6, model=ToyModule(noise=0.0), data=ToyData(batch_size=size), gradient_clip_val=1.0, **o
+        )
         for size, o in ((4, {"accumulate_grad_batches": 2}), (8, {}))
     ]
     assert distance(runs[0][0], runs[1][0]) < 1e-6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from jepakit import seeds
 from jepakit.batch import BatchRequest, SceneBatch
 from jepakit.protocols import Masker
 from jepakit.training import JepaModule, Optimization
+from jepakit.training.checkpoint_io import DurableCheckpointIO
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,20 @@ class ToyModule(JepaModule):
         return 6.0 * len(batch) * (384 * 16 + 16 * 8)
 
 
+@functools.cache
+def clip(number: int) -> SceneBatch:
+    generator = seeds.generator("clip", number)
+    batch = SceneBatch.fake(1, frames=2, size=8, patch=4, tubelet=1, generator=generator)
+    bright = (batch.frames.float().mean(dim=(1, 2, 3, 4)) > 127.5).float()
+    return replace(batch, targets={"bright": bright})
+
+
 class Clips(Dataset):
     def __init__(self, size: int) -> None:
         self.size = size
 
     def __getitem__(self, number: int) -> SceneBatch:
-        generator = seeds.generator("clip", number % self.size)
-        batch = SceneBatch.fake(1, frames=2, size=8, patch=4, tubelet=1, generator=generator)
-        bright = (batch.frames.float().mean(dim=(1, 2, 3, 4)) > 127.5).float()
-        return replace(batch, keys=(f"clip-{number}",), targets={"bright": bright})
+        return replace(clip(number % self.size), keys=(f"clip-{number}",))
 
 
 class Stream(Sampler[list[int]]):
@@ -187,6 +194,7 @@ def fit(
         "val_check_interval": 1000,
         "num_sanity_val_steps": 0,
     }
+    options.setdefault("plugins", []).append(DurableCheckpointIO())
     trainer = Trainer(max_steps=steps, **defaults | options)
     trainer.fit(model, datamodule=data or ToyData(), ckpt_path=checkpoint, weights_only=True)
     return model, trainer

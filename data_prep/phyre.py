@@ -1,0 +1,290 @@
+"""``python -m data_prep phyre``: clips of actions tried in the official PHYRE tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Literal
+
+import numpy as np
+
+from data_prep.job import run_job
+from data_prep.phyre_labels import LABEL_KINDS, MIRRORED, phyre_labels
+from data_prep.summary import show_summary
+from jepakit.data.manifest import Description
+from jepakit.data.metadata import build_meta
+from jepakit.data.schema import CONTACTS, ClipFormat, Counterfactual, Sample
+from worlds.phyre import SETUPS, Status, Task, attempt, find_tasks, fold, load_tasks, simulate
+from worlds.phyre.action import dimensions
+from worlds.phyre.simulation import Simulation
+from worlds.phyre.task import SIZE, WALLS
+
+GENERATOR = "data_prep.phyre/1"
+STEP_HZ = 60.0
+MAX_PLACEMENTS = 2000  # draws of an action before a task counts as having no room for a ball
+AIM = 20.0  # pixels, standard deviation
+HORIZON = 1000  # steps of an attempt
+
+Setup = Literal[
+    "ball_within_template",
+    "ball_cross_template",
+    "two_balls_within_template",
+    "two_balls_cross_template",
+]
+Removal = Literal["none", "one", "all"]
+
+
+@dataclass(frozen=True)
+class PhyreItem:
+    """One action in one task; every draw follows from ``seed`` and ``key``."""
+
+    key: str
+    task: Task
+    seed: int
+    stride: int
+    solved_share: float
+    attempts: int
+    aimed: float
+    counterfactuals: Removal
+
+    @property
+    def name(self) -> str:
+        """Key, which holds split, number and task."""
+        return self.key
+
+    def make(self, form: ClipFormat) -> Sample:
+        """Simulate to the end of the attempt, whether or not it succeeds on the way.
+
+        Raises:
+            ValueError: the task has no room for the user's balls.
+        """
+        random = Random(f"{self.seed}/{self.key}")
+        action = self._action(random)
+        steps = 1 + (form.frames - 1) * self.stride
+        whole = simulate(
+            self.task, action, self.stride, steps=max(HORIZON, steps), stop_when_solved=False
+        )
+        frames, labels = _pictures(whole, form)
+        contacts = whole.contacts[whole.contacts["step"] <= steps].astype(CONTACTS)
+        return Sample(
+            key=self.key,
+            frames=frames,
+            labels=labels,
+            meta=self._meta(whole, action, form),
+            counterfactuals={
+                identity: self._without(identity, action, steps, form)
+                for identity in self._removed(whole.identities, random)
+            },
+            states=whole.states[: form.frames].astype("<f4"),
+            contacts=contacts,
+        )
+
+    def _action(self, random: Random) -> list[float]:
+        """A valid action; for some clips the first that solves the task, if any.
+
+        Raises:
+            ValueError: no valid action was found.
+        """
+        wanted = Status.SOLVED if random.random() < self.solved_share else Status.NOT_SOLVED
+        tried, last = 0, None
+        for _ in range(MAX_PLACEMENTS):
+            action = self._draw(random)
+            status = attempt(self.task, action)
+            if status is Status.INVALID:
+                continue
+            tried, last = tried + 1, action
+            if status is wanted or tried == self.attempts:
+                break
+        if last is None:
+            raise ValueError(
+                f"No valid action among {MAX_PLACEMENTS} in task {self.task.identity}."
+            )
+        return last
+
+    def _draw(self, random: Random) -> list[float]:
+        """Uniform, or with the balls roughly above or below a body that moves."""
+        action = [random.random() for _ in range(dimensions(self.task))]
+        moving = [body for body in self.task.bodies[WALLS:] if body.dynamic]
+        if moving and random.random() < self.aimed:
+            for ball in range(0, len(action), 3):
+                x = random.choice(moving).position[0] + random.gauss(0.0, AIM)
+                action[ball] = x / (SIZE - 1)
+        return action
+
+    def _removed(self, identities: tuple[int, ...], random: Random) -> list[int]:
+        if self.counterfactuals == "none":
+            return []
+        return list(identities) if self.counterfactuals == "all" else [random.choice(identities)]
+
+    def _without(
+        self, identity: int, action: Sequence[float], steps: int, form: ClipFormat
+    ) -> Counterfactual:
+        other = simulate(
+            self.task,
+            action,
+            self.stride,
+            steps=steps,
+            without=identity,
+            stop_when_solved=False,
+            log_contacts=False,
+        )
+        return Counterfactual(*_pictures(other, form))
+
+    def _meta(self, whole: Simulation, action: list[float], form: ClipFormat) -> dict[str, Any]:
+        task = self.task
+        roles = {task.subject: "subject", task.object: "object"}
+        table = []
+        for identity, body in zip(whole.identities, whole.bodies[WALLS:], strict=True):
+            index = identity + WALLS - 1
+            role = "user" if index >= len(task.bodies) else roles.get(index, "")
+            entry = {"id": identity, "kind": body.kind, "colour": body.colour}
+            table.append(entry | {"dynamic": body.dynamic, "role": role})
+        return build_meta(
+            self.key,
+            form,
+            source=f"PHYRE task {task.identity}",
+            licence="Apache-2.0",
+            fps=STEP_HZ / self.stride,
+            start=1.0 / STEP_HZ,
+            objects=table,
+            labels=phyre_labels(whole),
+            details={
+                "group": task.identity,
+                "template": task.template,
+                "tier": task.tier,
+                "action": action,
+                "solved_at": whole.solved_at,
+                "seed": self.seed,
+                "states": "x m, y m, angle rad, vx m/s, vy m/s, omega rad/s; y up, 42.67 m a side",
+                "contacts": "step 1/60 s, ids (0 for the outer walls), impulse N s",
+            },
+        )
+
+
+def phyre(
+    out: str,
+    *,
+    tasks: str = "auto",
+    setup: Setup = "ball_within_template",
+    fold_seed: int = 0,
+    clips: int = 1000,
+    val_clips: int | None = None,
+    test_clips: int = 0,
+    frames: int = 8,
+    stride: int = 60,
+    size: int = 64,
+    patch: int = 8,
+    tubelet: int = 2,
+    image: Literal["png", "jpg"] = "png",
+    solved_share: float = 0.3,
+    attempts: int = 100,
+    aimed: float = 0.5,
+    counterfactuals: Removal = "none",
+    seed: int = 0,
+    shard_clips: int = 128,
+    workers: int = 1,
+) -> None:
+    """Write clips of actions tried in the official PHYRE tasks.
+
+    Clips show the first ``frames * stride`` of an attempt's 1,000 steps, also after it succeeded.
+    Training, validation and test clips come from the train, dev and test tasks of an official
+    fold: tasks (with a cross-template setup, templates) of one split are unseen in the others.
+
+    Args:
+        out: folder of the data set; a run that was stopped continues there.
+        tasks: tasks.bin.lzma of PHYRE; auto looks where `python -m worlds.phyre.fetch` puts it.
+        setup: tier of the tasks, and how the official fold splits them.
+        fold_seed: number of the official fold, 0 to 9.
+        clips: training clips, over all training tasks in turn.
+        val_clips: validation clips; by default a fifth of the training clips.
+        test_clips: test clips.
+        frames: frames per clip.
+        stride: simulation steps (1/60 s) between frames.
+        size: height and width in pixels.
+        patch: patch size in pixels for which coverage is stored.
+        tubelet: frames per token for which coverage is stored.
+        image: lossless png, or jpg of quality 90 for large frames.
+        solved_share: share of clips for which an action that solves the task is searched.
+        attempts: valid actions tried in that search before an unsolved one is taken.
+        aimed: share of actions whose balls are put within about 20 pixels left or right of a moving
+            body; the others are uniform. Aimed ones solve 3 times as many tasks and touch more.
+        counterfactuals: simulate again without one object drawn at random, or without each.
+        seed: of every draw.
+        shard_clips: clips per shard.
+        workers: processes.
+    """
+    form = ClipFormat(frames, size, size, patch, tubelet, image=image, quality=90)
+    if not (0 <= solved_share <= 1 and 0 <= aimed <= 1) or min(attempts, stride) < 1:
+        raise ValueError(
+            "Need solved_share and aimed in [0, 1], attempts and stride of 1 or more; got "
+            f"{solved_share}, {aimed}, {attempts}, {stride}."
+        )
+    counts = {
+        "train": clips,
+        "val": clips // 5 if val_clips is None else val_clips,
+        "test": test_clips,
+    }
+    chosen = split_tasks(tasks, setup, fold_seed)
+    options: dict[str, Any] = {
+        "seed": seed,
+        "stride": stride,
+        "solved_share": solved_share,
+        "attempts": attempts,
+        "aimed": aimed,
+        "counterfactuals": counterfactuals,
+    }
+    items = {
+        split: [PhyreItem(key, task, **options) for key, task in _keys(chosen[split], split, count)]
+        for split, count in counts.items()
+        if count
+    }
+    description = Description(
+        source=f"PHYRE, {SETUPS[setup]} tasks",
+        generator=GENERATOR,
+        licences=("Apache-2.0",),
+        form=form,
+        label_kinds=LABEL_KINDS,
+        mirrored=MIRRORED,
+        settings={"setup": setup, "fold_seed": fold_seed, **options},
+    )
+    manifest = run_job(Path(out), description, items, shard_clips=shard_clips, workers=workers)
+    show_summary(Path(out), manifest)
+
+
+def split_tasks(path: str, setup: str, fold_seed: int) -> dict[str, list[Task]]:
+    """Tasks of the official fold by split.
+
+    Raises:
+        ValueError: there is no task file.
+    """
+    found = find_tasks(None if path == "auto" else path)
+    if found is None:
+        raise ValueError(
+            "No PHYRE task file. Run `python -m worlds.phyre.fetch`, or give --tasks PATH of "
+            "tasks.bin.lzma; `python -m data_prep scenes` needs none."
+        )
+    every = load_tasks(found)
+    parts = fold(setup, fold_seed, every)
+    named = {"train": parts.train, "val": parts.dev, "test": parts.test}
+    return {split: [every[identity] for identity in ids] for split, ids in named.items()}
+
+
+def _keys(tasks: list[Task], split: str, count: int) -> list[tuple[str, Task]]:
+    """Tasks in turn, in an order that mixes templates; each clip with its key."""
+    order = list(tasks)
+    Random(f"tasks/{split}").shuffle(order)
+    return [
+        (
+            f"{split}-{i:06d}-{order[i % len(order)].identity.replace(':', '-')}",
+            order[i % len(order)],
+        )
+        for i in range(count)
+    ]
+
+
+def _pictures(simulation: Simulation, form: ClipFormat) -> tuple[np.ndarray, np.ndarray]:
+    """Frames and label maps of the first frames."""
+    frames = simulation.frames(form.height)[: form.frames]
+    return frames, simulation.label_maps(form.height)[: form.frames]

@@ -1,0 +1,102 @@
+import hashlib
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_prep.job import REJECTS, run_job
+from jepakit.data import ShardReader
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_workers_change_no_byte(noise, description, tmp_path):
+    items = {"train": [noise(i) for i in range(7)], "val": [noise(i) for i in range(90, 93)]}
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        manifest = run_job(folder, description, items, shard_clips=3, workers=workers)
+        assert [shard.samples for shard in manifest.shards] == [3, 3, 1, 3]
+    assert tree(tmp_path / "1") == tree(tmp_path / "2")
+    assert len(ShardReader(str(tmp_path / "1"), split="val")) == 3
+
+
+def test_poisoned_items_are_listed_and_the_rest_is_written(noise, description, tmp_path):
+    troubles = {2: "assert", 3: "divide", 5: "labels"}
+    items = {"train": [noise(i, troubles.get(i, "")) for i in range(8)]}
+    manifest = run_job(tmp_path, description, items, shard_clips=4, workers=1)
+    assert [shard.samples for shard in manifest.shards] == [2, 3]
+    rejects = json.loads((tmp_path / REJECTS).read_bytes())
+    assert [(r["shard"], r["item"]) for r in rejects] == [
+        ("train-000000", "noise-2"),
+        ("train-000000", "noise-3"),
+        ("train-000001", "noise-5"),
+    ]
+    assert [r["reason"].split(":")[0] for r in rejects] == [
+        "AssertionError",
+        "ZeroDivisionError",
+        "ValueError",
+    ]
+    assert "names object 5" in rejects[2]["reason"]
+    assert json.loads((tmp_path / "manifest.json").read_bytes())["counts"]["rejected"] == 3
+
+
+def test_a_split_of_rejects_is_an_error(noise, description, tmp_path):
+    items = {"train": [noise(1)], "val": [noise(2, "assert")]}
+    with pytest.raises(ValueError, match=r"No clip for split 'val'.*polygon is not convex"):
+        run_job(tmp_path, description, items, shard_clips=4, workers=1)
+
+
+def test_a_rerun_makes_nothing_again(noise, description, tmp_path):
+    items = {"train": [noise(i) for i in range(4)]}
+    run_job(tmp_path, description, items, shard_clips=2, workers=1)
+    before = tree(tmp_path)
+    times = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.tar")}
+    # The same names, so the same spec; were they made again, they would all be rejected.
+    again = {"train": [noise(i, "assert") for i in range(4)]}
+    run_job(tmp_path, description, again, shard_clips=2, workers=1)
+    assert tree(tmp_path) == before
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.tar")} == times
+
+
+def test_another_data_set_in_the_folder_is_refused(noise, description, tmp_path):
+    run_job(tmp_path, description, {"train": [noise(1)]}, shard_clips=2, workers=1)
+    with pytest.raises(ValueError, match="made with other settings"):
+        run_job(tmp_path, description, {"train": [noise(2)]}, shard_clips=2, workers=1)
+
+
+@pytest.mark.parametrize(("shard_clips", "workers"), [(0, 1), (1, 0)])
+def test_counts(noise, description, tmp_path, shard_clips, workers):
+    with pytest.raises(ValueError, match="at least 1"):
+        run_job(tmp_path, description, {}, shard_clips=shard_clips, workers=workers)
+
+
+def test_a_worker_that_dies_is_reported_and_a_rerun_continues(noise, description, tmp_path):
+    items = [noise(0), noise(1), noise(2, "die", seconds=0.5)]
+    with pytest.raises(RuntimeError, match="run the same command again"):
+        run_job(tmp_path, description, {"train": items}, shard_clips=1, workers=2)
+    items[2] = noise(2)
+    manifest = run_job(tmp_path, description, {"train": items}, shard_clips=1, workers=2)
+    assert sum(shard.samples for shard in manifest.shards) == 3
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_kill_9_and_rerun_gives_the_same_bytes(noise, description, tmp_path):
+    items = {"train": [noise(i, seconds=0.004) for i in range(40)]}
+    run_job(tmp_path / "whole", description, items, shard_clips=5, workers=1)
+    random = np.random.default_rng(0)
+    for _ in range(6):
+        process = os.fork()
+        if process == 0:
+            run_job(tmp_path / "killed", description, items, shard_clips=5, workers=1)
+            os._exit(0)
+        time.sleep(random.uniform(0.02, 0.2))
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+    run_job(tmp_path / "killed", description, items, shard_clips=5, workers=1)
+    assert tree(tmp_path / "killed") == tree(tmp_path / "whole")
