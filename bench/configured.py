@@ -1,24 +1,37 @@
-"""Models of shipped recipes, and batches of real scenes for them."""
+"""Models of shipped recipes, and batches of real clips for them."""
 
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import yaml
 
 from cjepa import CausalJEPA
-from jepakit.batch import SceneBatch
+from jepakit.batch import BatchRequest, SceneBatch
+from jepakit.data.coverage import coverage_of
 from jepakit.masks import mask_batch
 from jepakit.protocols import MaskInput
-from jepakit.seeds import generator
+from jepakit.seeds import derive_seed, generator
 from jepakit.training.runs import build_model as build_from
-from worlds.scenes import LAYOUTS, sample, simulate
+from worlds.phyre import Status, Task, find_tasks, load_tasks, simulate
+from worlds.scenes import LAYOUTS, sample
+from worlds.scenes import simulate as play
 
 RECIPES = Path(__file__).resolve().parent.parent / "configs" / "cjepa"
+
+
+class Clip(NamedTuple):
+    """Frames and label maps of one clip, and how many objects it has."""
+
+    key: str
+    frames: np.ndarray
+    labels: np.ndarray
+    objects: int
 
 
 def build_model(config: str, **changes: Any) -> CausalJEPA:
@@ -31,38 +44,60 @@ def build_model(config: str, **changes: Any) -> CausalJEPA:
     return built
 
 
-def scene_batches(model: CausalJEPA, batch_size: int, *, count: int, seed: int = 0) -> list[SceneBatch]:
-    """Masked batches of designed scenes in the size that the model takes."""
-    return [_scene_batch(model, batch_size, seed + number) for number in range(count)]
+def masked_batches(model: CausalJEPA, batch_size: int, *, count: int) -> list[SceneBatch]:
+    """Masked batches in the size that the model takes: PHYRE attempts, or else designed scenes."""
+    return [_masked_batch(model, batch_size, seed) for seed in range(count)]
 
 
-def _scene_batch(model: CausalJEPA, batch_size: int, seed: int) -> SceneBatch:
-    request = model.request
-    layouts = list(LAYOUTS)
-    clips = [
-        simulate(
-            sample(layouts[(seed + i) % len(layouts)], seed * batch_size + i),
-            frames=request.frames,
-            rate=4.0,
-            size=request.size[0],
-        )
-        for i in range(batch_size)
-    ]
-    labels = torch.from_numpy(np.stack([clip.labels for clip in clips]))
-    objects = max(max(clip.identities) for clip in clips)
-    ids = torch.arange(1, objects + 1, dtype=torch.uint8).view(1, -1, 1, 1, 1)
-    hit = (labels.unsqueeze(1) == ids).float()
-    u, p = request.tubelet, request.patch
-    blocks = hit.unfold(2, u, u).unfold(3, p, p).unfold(4, p, p).mean(dim=(-1, -2, -3))
-    batch = SceneBatch(
-        frames=torch.from_numpy(np.stack([clip.frames for clip in clips])),
-        coverage=(blocks * 255).ceil().to(torch.uint8),
-        keys=tuple(f"{clip.designed.layout}-{clip.designed.seed}" for clip in clips),
-        labels=labels,
+def _masked_batch(model: CausalJEPA, batch_size: int, seed: int) -> SceneBatch:
+    request, masker = model.request, model.masker
+    assert masker is not None
+    make = _phyre_clip if find_tasks() else _scene_clip
+    clips = [make(request, derive_seed("bench", seed, i)) for i in range(batch_size)]
+    objects = max(clip.objects for clip in clips)
+    coverage = torch.stack(
+        [
+            torch.from_numpy(
+                coverage_of(clip.labels, objects, patch=request.patch, tubelet=request.tubelet)
+            )
+            for clip in clips
+        ]
     )
-    assert model.masker is not None
+    frames = torch.from_numpy(np.stack([clip.frames for clip in clips]))
+    batch = SceneBatch(
+        frames=frames,
+        coverage=coverage,
+        keys=tuple(clip.key for clip in clips),
+        labels=torch.from_numpy(np.stack([clip.labels for clip in clips])),
+    )
     samples = [
-        model.masker(MaskInput(coverage, frames), generator(seed, key))
-        for coverage, frames, key in zip(batch.coverage, batch.frames, batch.keys, strict=True)
+        masker(MaskInput(coverage[i], frames[i]), generator(seed, key))
+        for i, key in enumerate(batch.keys)
     ]
     return dataclasses.replace(batch, masks=mask_batch(samples, request.grid))
+
+
+@cache
+def _ball_tasks() -> list[Task]:
+    path = find_tasks()
+    assert path is not None
+    return [task for name, task in load_tasks(path).items() if name < "00025"]
+
+
+def _phyre_clip(request: BatchRequest, seed: int) -> Clip:
+    """A valid action drawn at random in a task of the ball tier, a frame per second."""
+    rng = np.random.default_rng(seed)
+    tasks = _ball_tasks()
+    while True:
+        task = tasks[rng.integers(len(tasks))]
+        run = simulate(task, rng.random(3).tolist(), stride=60, stop_when_solved=False)
+        if run.status is not Status.INVALID:
+            size, frames = request.size[0], request.frames
+            labels = run.label_maps(size)[:frames]
+            return Clip(task.identity, run.frames(size)[:frames], labels, max(run.identities))
+
+
+def _scene_clip(request: BatchRequest, seed: int) -> Clip:
+    layout = list(LAYOUTS)[seed % len(LAYOUTS)]
+    clip = play(sample(layout, seed), frames=request.frames, rate=4.0, size=request.size[0])
+    return Clip(f"{layout}-{seed}", clip.frames, clip.labels, max(clip.identities))

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.harness import emit, interleave, paired_ratio, show
 from jepakit.batch import Packing
@@ -58,7 +58,7 @@ def padded(encoder: VisionTransformer, frames: Tensor, packing: Packing) -> Tens
     mask = None
     if not packing.is_uniform:
         mask = columns < packing.offsets.diff().unsqueeze(1)
-    return unpad(dense_blocks(encoder, pad(x, packing), mask), packing)
+    return unpad(encoder.norm(dense_blocks(encoder.blocks, pad(x, packing), mask)), packing)
 
 
 def full(encoder: VisionTransformer, frames: Tensor, packing: Packing) -> Tensor:
@@ -67,21 +67,21 @@ def full(encoder: VisionTransformer, frames: Tensor, packing: Packing) -> Tensor
     x = encoder.patches(frames, everything) + encoder.positions(everything.position)
     keep = torch.zeros(packing.batch * packing.grid, dtype=torch.bool, device=x.device)
     keep = keep.index_fill(0, packing.index, value=True).view(packing.batch, -1)
-    x = dense_blocks(encoder, x.view(*keep.shape, -1), keep)
+    x = encoder.norm(dense_blocks(encoder.blocks, x.view(*keep.shape, -1), keep))
     return x.flatten(0, 1).index_select(0, packing.index)
 
 
-def dense_blocks(encoder: VisionTransformer, x: Tensor, keep: Tensor | None) -> Tensor:
+def dense_blocks(blocks: nn.ModuleList, x: Tensor, keep: Tensor | None) -> Tensor:
     """The blocks on ``(b, length, d)`` with masked keys."""
     mask = None if keep is None else keep[:, None, None, :]
-    for block in encoder.blocks:
+    for block in blocks:
         assert isinstance(block, Block)
         heads = block.qkv(block.norm1(x)).unflatten(-1, (3, block.heads, -1))
         q, k, v = heads.permute(2, 0, 3, 1, 4).unbind(0)
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         x = x + block.proj(attended.transpose(1, 2).flatten(2))
         x = x + block.fc2(F.gelu(block.fc1(block.norm2(x))))
-    return encoder.norm(x)
+    return x
 
 
 ENCODE: dict[str, Encode] = {"packed": packed, "padded": padded, "full": full}

@@ -37,8 +37,12 @@ def hidden_pixels(
     inside = repeat(
         tokens,
         "(b tt hh ww) -> b (tt u) (hh p) (ww q)",
-        tt=tt, hh=hh, ww=ww, u=request.tubelet,
-        p=request.patch, q=request.patch,
+        tt=tt,
+        hh=hh,
+        ww=ww,
+        u=request.tubelet,
+        p=request.patch,
+        q=request.patch,
     )
     flat_labels = rearrange(labels, "b t h w -> b (t h w)").long()
     chosen = masks.hidden_ids.gather(1, flat_labels).view_as(labels)

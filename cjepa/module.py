@@ -48,8 +48,8 @@ class CausalJEPA(JepaModule):
         optimization: learning rate, weight decay and their schedules.
 
     Raises:
-        ValueError: neither a masker nor a segmentation, or both; or a masker that hides more regions
-            than the predictor has slots for.
+        ValueError: neither a masker nor a segmentation, or both; or a masker that hides more
+            regions than the predictor has slots for.
     """
 
     def __init__(
@@ -134,7 +134,8 @@ class CausalJEPA(JepaModule):
             l_causal = self.causal_loss(prediction.residual, change, masks.context)
         pooled = mean_pool(context, masks.context)
         l_sigreg = zero
-        if self.sigreg_weight > 0:
+        # The last batch of a validation may be a single clip, which has no spread to judge.
+        if self.sigreg_weight > 0 and (self.training or len(batch) > 1):
             l_sigreg = self.sigreg(pooled, step=self.global_step)
         weighted = self.causal_weight * l_causal + self.sigreg_weight * l_sigreg
         return CausalJepaLosses(

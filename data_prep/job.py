@@ -24,6 +24,19 @@ POISON = (ValueError, ArithmeticError, LookupError, AssertionError, RuntimeError
 REJECTS = "rejects.json"
 
 
+def split_counts(clips: int, val_clips: int | None, test_clips: int) -> dict[str, int]:
+    """Clips per split that has any; a fifth of the training clips for validation if not said.
+
+    Raises:
+        ValueError: a negative count, or no clips at all.
+    """
+    val = clips // 5 if val_clips is None else val_clips
+    counts = {"train": clips, "val": val, "test": test_clips}
+    if min(counts.values()) < 0 or not any(counts.values()):
+        raise ValueError(f"Clips per split must be 0 or more, and not all 0; got {counts}.")
+    return {split: count for split, count in counts.items() if count}
+
+
 class Item(Protocol):
     """One clip to be made. Items travel to worker processes."""
 

@@ -32,7 +32,8 @@ def phyre_labels(attempt: Simulation) -> dict[str, float]:
     """Labels of an attempt that was simulated to the end of 1,000 steps with its contacts.
 
     ``subject`` and ``object`` are the two bodies of the task's relation (the subject moves),
-    ``ball`` is any ball of the user. Positions are shares of the scene's side, y up. Labels about
+    ``ball`` is any ball of the user. Positions are shares of the scene's side, y up, in the last
+    frame that the stride records (step 961 of 1,000 at stride 60). Labels about
     an object that is an outer wall are left out: all walls share the id 0.
     """
     task = attempt.task

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
-from data_prep.job import run_job
+from data_prep.job import run_job, split_counts
 from data_prep.scene_labels import LABEL_KINDS, MIRRORED, scene_labels
 from data_prep.summary import show_summary
 from jepakit.data.manifest import Description
@@ -131,36 +131,27 @@ def scenes(
     """
     form = ClipFormat(frames, size, size, patch, tubelet, image=image, quality=90)
     chosen = _layouts(layouts, val_layouts)
-    counts = {
-        "train": clips,
-        "val": clips // 5 if val_clips is None else val_clips,
-        "test": test_clips,
-    }
+    options: dict[str, Any] = {"rate": rate, "counterfactuals": counterfactuals}
     items = {
-        split: [
-            _item(split, i, chosen[split], seed, rate=rate, counterfactuals=counterfactuals)
-            for i in range(count)
-        ]
-        for split, count in counts.items()
-        if count
+        split: [_item(split, number, chosen[split], seed, **options) for number in range(count)]
+        for split, count in split_counts(clips, val_clips, test_clips).items()
     }
-    description = Description(
+    settings = {"layouts": chosen, "seed": seed, "note": note, **options}
+    description = _description(form, settings)
+    manifest = run_job(Path(out), description, items, shard_clips=shard_clips, workers=workers)
+    show_summary(Path(out), manifest)
+
+
+def _description(form: ClipFormat, settings: dict[str, Any]) -> Description:
+    return Description(
         source="designed interaction scenes",
         generator=GENERATOR,
         licences=("Apache-2.0",),
         form=form,
         label_kinds=LABEL_KINDS,
         mirrored=MIRRORED,
-        settings={
-            "layouts": chosen,
-            "rate": rate,
-            "counterfactuals": counterfactuals,
-            "seed": seed,
-            "note": note,
-        },
+        settings=settings,
     )
-    manifest = run_job(Path(out), description, items, shard_clips=shard_clips, workers=workers)
-    show_summary(Path(out), manifest)
 
 
 def _layouts(layouts: list[str] | None, held_out: list[str] | None) -> dict[str, list[str]]:

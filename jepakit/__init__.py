@@ -1,1 +1,1 @@
-"""TODO."""
+"""What the model families share: batches, networks, masks, losses, data, training, evaluations."""

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities import rank_zero_info
 
 from jepakit.batch import BatchRequest, SceneBatch
 from jepakit.data.dataset import BatchDataset
@@ -159,8 +160,19 @@ class SceneDataModule(L.LightningDataModule):
             start=(lambda: self.position) if training else (lambda: _BEGINNING),
             endless=training,
         )
+        self._say_what_is_left(which)
         pin = self._trainer.strategy.root_device.type == "cuda"
         return ClipLoader(dataset, sampler, ledger, workers=self.workers, pin=pin)
+
+    def _say_what_is_left(self, which: str) -> None:
+        dealer = self._dealer(which)
+        rest = dealer.samples % dealer.joint
+        done = {"drop": "left out", "pad": f"completed with the first {dealer.joint - rest}"}
+        if rest and dealer.last in done:
+            rank_zero_info(
+                f"{which}: {rest} of {dealer.samples} samples fill no global batch of "
+                f"{dealer.joint}; in every epoch they are {done[dealer.last]}."
+            )
 
     def _dealer(self, which: str) -> Dealer:
         world, samples = self._trainer.world_size, len(self._readers[which])

@@ -43,7 +43,6 @@ def write_shard(
     if finished is not None:
         return finished
     remove_leftovers(folder, name)
-    (folder / f"{name}.index.json").unlink(missing_ok=True)
     with atomic_file(folder / f"{name}.tar") as stream:
         content = _write_tar(stream, samples)
     tar = folder / f"{name}.tar"

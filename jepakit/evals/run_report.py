@@ -120,8 +120,8 @@ class RunReport:
             "tokens per clip": str(request.grid[0] * request.grid[1] * request.grid[2]),
         }
         parts: list[Part] = [Facts(facts), Text(f"Data: {description.source}")]
-        if notice := description.settings.get("notice"):
-            parts.append(Text(str(notice), style="note"))
+        if note := description.settings.get("note"):
+            parts.append(Text(str(note), style="note"))
         model = yaml.safe_dump(_without_empty(config["model"]), sort_keys=False)
         return [*parts, Text(model, style="code")]
 

@@ -128,7 +128,8 @@ class Distribution:
         shifts both levels by the median bias ``z0`` and the acceleration ``a`` of the jackknife
         over groups (Efron and Tibshirani 1993, eq. 14.10, 14.14 and 14.15). Draws where the
         statistic is undefined (NaN: no positives drawn, say) are left out. If no draw moves it, the
-        interval is a point.
+        interval is a point. With few groups intervals come out a little narrow: 95 % ones of an
+        AUROC cover about 92 % of the time with 20 groups and 94 to 95 % from 40 on (see the tests).
 
         Raises:
             ValueError: an impossible confidence, or a statistic undefined on the data, on more than

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
@@ -27,13 +28,13 @@ from jepakit.training.callbacks import (
     RunRecord,
     Throughput,
 )
-from jepakit.training.callbacks.dry_run import DryRun
+from jepakit.training.callbacks.dry_run import ONE_STEP, DryRun
 from jepakit.training.checkpoint_io import DurableCheckpointIO
-from jepakit.training.finite_guard import NonFiniteStepError
 from jepakit.training.metrics_file import MetricsFile
 from jepakit.training.module import JepaModule
 from jepakit.training.option_errors import OptionParser
 from jepakit.training.precision import refuse_emulated_bf16
+from jepakit.training.refusals import REFUSALS, last_words
 from jepakit.training.runs import RunFolder
 
 TRAINER = {
@@ -120,13 +121,19 @@ class TrainCLI(LightningCLI):
         except ValueError as error:
             self.parser.error(str(error))
 
+    def instantiate_classes(self) -> None:
+        """Build; what a part refuses is told like a wrong option."""
+        try:
+            super().instantiate_classes()
+        except (ValueError, MisconfigurationException) as error:
+            self.parser.error(str(error))
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Trainer with the run folder's loggers, callbacks and checkpoint writer."""
         options = {**self.config_init["trainer"], **kwargs}
         callbacks = list(options.get("callbacks") or [])
         if self.config["dry_run"]:
-            options |= {"fast_dev_run": True, "logger": False, "callbacks": [*callbacks, DryRun()]}
-            return Trainer(**options)
+            return Trainer(**options | ONE_STEP | {"callbacks": [*callbacks, DryRun()]})
         folder = self.run_folder
         self.config_init["checkpoints"].folder = folder.checkpoints
         standard = [self.config_init[key] for key in self.parser.callback_keys]
@@ -149,9 +156,12 @@ class TrainCLI(LightningCLI):
                 self.model, datamodule=self.datamodule, ckpt_path=path, weights_only=True
             )
         except SIGTERMException:
+            if self.trainer.is_global_zero:
+                step = self.trainer.global_step
+                sys.stderr.write(f"SIGTERM: saved after step {step}, go on with --resume true.\n")
             sys.exit(143)  # 128 + SIGTERM, as schedulers expect it
-        except NonFiniteStepError as error:
-            sys.exit(f"error: {error}")
+        except REFUSALS as error:
+            sys.exit(last_words(error, self.run_folder.failures, rank=_rank()))
 
     def _check_trainer(self) -> None:
         trainer = self.config["trainer"]
@@ -206,7 +216,7 @@ class TrainCLI(LightningCLI):
         config = self.config.clone()
         for key in OF_THE_COMMAND:
             config.pop(key, None)
-        return self.parser.dump(config, skip_none=False, skip_validation=True)
+        return self.parser.dump(config, skip_validation=True)
 
     @rank_zero_only
     def _announce(self) -> None:

@@ -112,10 +112,16 @@ class JepaModule(LightningModule, ABC):
 
     # -- a training step, in the order of execution ----------------------------------------------
 
-    def setup(self, stage: str) -> None:  # noqa: ARG002
-        """Freeze the teachers before DDP looks for parameters whose gradients it must reduce."""
+    def setup(self, stage: str) -> None:
+        """Freeze the teachers before DDP looks for parameters whose gradients it must reduce.
+
+        Raises:
+            ValueError: the schedules do not fit the run.
+        """
         for _, teacher in self.ema_pairs():
             teacher.requires_grad_(requires_grad=False)
+        if stage == "fit":
+            self.optimization.lr_at(0, self.total_steps, self._global_batch())
 
     def configure_optimizers(self) -> Optimizer:
         """AdamW, with the teachers moved in its post-step hook.
@@ -189,6 +195,10 @@ class JepaModule(LightningModule, ABC):
 
     def _move_teachers(self) -> None:
         self._ema.update(self._tau())
+
+    def on_train_end(self) -> None:
+        """Let no bad step hide behind the end of the run."""
+        self._guard.drain()
 
     # -- validation ------------------------------------------------------------------------------
 

@@ -34,7 +34,8 @@ class OptionParser(LightningArgumentParser):
         if not self.exit_on_error:
             super().error(message, ex)
         hint = accepted_options(message, self)
-        sys.stderr.write("\n".join(["error: " + NOISE.sub("", message).strip(), *hint]) + "\n")
+        told = NOISE.sub("", message).strip().removeprefix("- ")
+        sys.stderr.write("\n".join([f"error: {told}", *hint]) + "\n")
         self.exit(2)
 
 

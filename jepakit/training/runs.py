@@ -84,7 +84,7 @@ def load_run(path: Path | str, checkpoint: Literal["last", "best"] = "last") -> 
         ValueError: the weights are not those of the configured model.
     """
     folder = RunFolder(Path(path))
-    module = _build(folder.read_config()["model"])
+    module = build_model(folder.read_config()["model"])
     file = folder.checkpoints / f"{checkpoint}.ckpt"
     if not file.exists() and not previous(file).exists():
         there = sorted(found.name for found in folder.checkpoints.glob("*.ckpt"))
@@ -102,19 +102,20 @@ def load_run(path: Path | str, checkpoint: Literal["last", "best"] = "last") -> 
 
 
 def build_run(path: Path | str) -> JepaModule:
-    """The model of a run as it was before training, but with weights of its own, in evaluation mode.
+    """The untrained model of a run, with weights of its own, in evaluation mode.
 
     Weights come from torch's global generator, so seed it first to repeat them.
 
     Raises:
         FileNotFoundError: the folder is no run.
     """
-    return _build(RunFolder(Path(path)).read_config()["model"]).eval()
+    return build_model(RunFolder(Path(path)).read_config()["model"]).eval()
 
 
-def _build(model: dict[str, Any]) -> JepaModule:
+def build_model(model: dict[str, Any]) -> JepaModule:
+    """The model that the ``model`` part of a configuration describes, with weights of its own."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(JepaModule, "model", required=True)
     config = parser.parse_object({"model": model})
     with torch.random.fork_rng(devices=[]):
-        return parser.instantiate_classes(config).model
+        return parser.instantiate(config).model

@@ -74,6 +74,8 @@ def test_held_out_layouts(tmp_path):
     [
         ({"layouts": ["rampe"]}, r"No layouts \['rampe'\]; choose from stack"),
         ({"layouts": ["ramp"], "val_layouts": ["ramp"]}, "leave some for training"),
+        ({"clips": 0}, "not all 0"),
+        ({"val_clips": -1}, "0 or more"),
         ({"rate": 7.0, "clips": 1, "val_clips": 0}, "rate must divide"),
     ],
 )

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from jepakit.training.checkpoint_io import remove_leftovers
 
@@ -93,9 +92,6 @@ class RunCheckpoints(Callback):
         """Save on SIGTERM, which Lightning raises between two batches and on all ranks."""
         if isinstance(exception, SIGTERMException):
             self._save_last(trainer)
-            rank_zero_info(
-                f"SIGTERM: saved after step {trainer.global_step}, continue with --resume."
-            )
 
     def state_dict(self) -> dict[str, Any]:
         """The best value so far."""

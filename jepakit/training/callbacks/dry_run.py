@@ -14,6 +14,17 @@ from torch import Tensor
 
 from jepakit.training.module import JepaModule
 
+ONE_STEP = {
+    "max_epochs": 1,
+    "limit_train_batches": 1,
+    "limit_val_batches": 1,
+    "val_check_interval": 1.0,
+    "check_val_every_n_epoch": 1,
+    "logger": False,
+}
+"""Trainer options. Lightning's ``fast_dev_run`` would also cut ``max_steps``, and with it schedules
+that then end before their warm-up does."""
+
 
 class DryRun(Callback):
     """Prints parameters, tensors of the batch, FLOPs and the loss of the step."""

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from jepakit.distributed import all_reduce_mean, all_reduce_sum, is_distributed
 
 Kind = Literal["binary", "regression"]
+Scores = dict[str, Float[Tensor, " 4"]]
 
 
 class OnlineProbe(Callback):
@@ -43,7 +44,7 @@ class OnlineProbe(Callback):
         self.every_n_steps = every_n_steps
         self._probes: nn.ModuleDict | None = None
         self._restored: dict[str, Any] | None = None
-        self._scores: dict[str, Float[Tensor, " 4"]] = {}
+        self._scores: dict[str, Scores] = {"train": {}, "val": {}}
 
     def on_train_batch_end(
         self,
@@ -61,11 +62,11 @@ class OnlineProbe(Callback):
             self._step(features, self._targets(batch.targets))
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if stepped and trainer.global_step % self.every_n_steps == 0:
-            self._log(trainer, pl_module.device, "probe")
+            self._log(trainer, pl_module.device, "train")
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Keep the scores of training clips apart."""
-        self._training_scores, self._scores = self._scores, {}
+        """Forget a validation that was broken off."""
+        self._scores["val"] = {}
 
     def on_validation_batch_end(
         self,
@@ -80,13 +81,12 @@ class OnlineProbe(Callback):
         if self.labels:
             features = self._features(outputs["pooled"])
             for name, target in self._targets(batch.targets).items():
-                self._score(name, self._probe(name)(features).squeeze(1), target)
+                self._score("val", name, self._probe(name)(features).squeeze(1), target)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log what held-out clips gave."""
         if self.labels and not trainer.sanity_checking:
-            self._log(trainer, pl_module.device, "val/probe")
-        self._scores = self._training_scores
+            self._log(trainer, pl_module.device, "val")
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, optimizer and unlogged scores of the probes."""
@@ -95,7 +95,7 @@ class OnlineProbe(Callback):
         return {
             "probes": self._probes.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "scores": self._scores,
+            "scores": self._scores["train"],
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -119,7 +119,7 @@ class OnlineProbe(Callback):
             self._probes.load_state_dict(self._restored["probes"])
             self._optimizer.load_state_dict(self._restored["optimizer"])
             scores = self._restored["scores"].items()
-            self._scores = {name: sums.to(features.device) for name, sums in scores}
+            self._scores["train"] = {name: sums.to(features.device) for name, sums in scores}
             self._restored = None
 
     def _probe(self, name: str) -> nn.Module:
@@ -138,7 +138,7 @@ class OnlineProbe(Callback):
         losses = []
         for name, target in targets.items():
             answer = self._probe(name)(features).squeeze(1)
-            self._score(name, answer.detach(), target)
+            self._score("train", name, answer.detach(), target)
             binary = self.labels[name] == "binary"
             error = F.binary_cross_entropy_with_logits if binary else F.mse_loss
             defined = target.isfinite()
@@ -156,7 +156,7 @@ class OnlineProbe(Callback):
         assert self._probes is not None
         return list(self._probes.parameters())
 
-    def _score(self, name: str, answer: Tensor, target: Tensor) -> None:
+    def _score(self, stage: str, name: str, answer: Tensor, target: Tensor) -> None:
         """Add to the sums of: samples, hits or squared errors, targets, squared targets."""
         defined = target.isfinite()
         known = target.nan_to_num()
@@ -166,12 +166,14 @@ class OnlineProbe(Callback):
             points = (answer - known).square() * defined
         columns = (defined, points, known, known.square())
         sums = torch.stack([column.sum(dtype=torch.float64) for column in columns])
-        self._scores[name] = self._scores.get(name, torch.zeros_like(sums)) + sums
+        scores = self._scores[stage]
+        scores[name] = scores.get(name, torch.zeros_like(sums)) + sums
 
-    def _log(self, trainer: Trainer, device: torch.device, group: str) -> None:
-        values = {}
+    def _log(self, trainer: Trainer, device: torch.device, stage: str) -> None:
+        values, group = {}, "probe" if stage == "train" else "val/probe"
         for name, kind in self.labels.items():
-            sums = self._scores.get(name, torch.zeros(4, dtype=torch.float64, device=device))
+            none = torch.zeros(4, dtype=torch.float64, device=device)
+            sums = self._scores[stage].get(name, none)
             count, points, total, squares = all_reduce_sum(sums).tolist()
             if count and kind == "binary":
                 values[f"{group}/{name}/accuracy"] = points / count
@@ -179,4 +181,4 @@ class OnlineProbe(Callback):
                 values[f"{group}/{name}/r2"] = 1 - points / (squares - total**2 / count)
         for logger in trainer.loggers:
             logger.log_metrics(values, step=trainer.global_step - 1)
-        self._scores = {}
+        self._scores[stage] = {}

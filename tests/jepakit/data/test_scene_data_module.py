@@ -151,6 +151,25 @@ def test_damaged_samples_stop_the_run_above_the_budget(path, tmp_path):
     assert len(data.ledger) == 5
 
 
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        (
+            "drop",
+            "train: 3 of 11 samples fill no global batch of 4; in every epoch they are left out",
+        ),
+        ("pad", "they are completed with the first 1"),
+        ("carry", None),
+    ],
+)
+def test_what_happens_to_the_last_samples_is_said_once(path, tmp_path, caplog, last, words):
+    with caplog.at_level("INFO"):
+        fit(tmp_path, SceneDataModule(path, batch_size=4, last=last), 7)
+    said = [r.getMessage() for r in caplog.records if "fill no global batch" in r.getMessage()]
+    assert len(said) == (words is not None)
+    assert words is None or words in said[0]
+
+
 def test_without_a_trainer(path):
     with pytest.raises(ValueError, match="needs a trainer"):
         SceneDataModule(path).setup("fit")
@@ -185,7 +204,7 @@ def test_two_ranks_on_unequal_shards_do_not_hang_and_one_continues_their_order(p
     program.write_text(RANK_PROGRAM)
     here = str(Path(__file__).parent)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
-    command += ["--master-port=29637", str(program), here, path, str(tmp_path)]
+    command += ["--standalone", str(program), here, path, str(tmp_path)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     environment["PYTHONPATH"] = str(Path(jepakit.__file__).parents[1])
     subprocess.run(command, check=True, timeout=120, env=environment, capture_output=True)

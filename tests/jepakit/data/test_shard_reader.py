@@ -1,4 +1,5 @@
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -88,6 +89,7 @@ def test_truncation_at_every_block_loses_nothing_silently(make_set, tmp_path):
             if sample.key in lost:
                 assert isinstance(found, BadSample)
                 assert f"train-000000.tar, sample '{sample.key}'" in str(found)
+                assert re.search(r": cut short, \d+ of \d+ bytes$", str(found))
             else:
                 assert same(sample, found)
 

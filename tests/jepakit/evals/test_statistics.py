@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from jepakit.evals.scores import auroc
 from jepakit.evals.statistics import (
     Resampling,
     average,
@@ -199,3 +200,20 @@ def test_coverage_over_many_data_sets():
     bca = coverage(1000, clustered=True, skewed=True, method="bca")
     assert percentile > 0.9
     assert bca > percentile - 0.005
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("groups", "expected"), [(20, 0.925), (40, 0.945), (100, 0.945)])
+def test_coverage_of_an_auroc_over_groups(groups, expected):
+    # Scores: the class, a level shared by a group, and noise; their difference is normal.
+    truth = scipy.stats.norm.cdf(1 / np.sqrt(2 * (0.7**2 + 1)))
+    hits = 0
+    for repeat in range(400):
+        draw = rng(repeat)
+        names = np.repeat(np.arange(groups), 5)
+        positive = draw.random(5 * groups) < 0.4
+        score = positive + 0.7 * draw.normal(size=groups)[names] + draw.normal(size=5 * groups)
+        resampling = Resampling.of_groups(names, draws=500, rng=rng(repeat))
+        interval = bootstrap_interval(auroc(positive, score), resampling)
+        hits += interval.low <= truth <= interval.high
+    assert hits / 400 == pytest.approx(expected, abs=0.03)

@@ -1,4 +1,4 @@
-"""Runs of a toy model make Lightning call something that torch 2.15 deprecates."""
+"""Lightning 2.6 calls things that torch 2.15 and jsonargparse 4.49 deprecate."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+IGNORED = (
+    "ignore:.*treespec, LeafSpec.*:FutureWarning",
+    r"ignore:\s*By default only one JsonargparseDeprecationWarning:DeprecationWarning",
+    r"ignore:\s*``instantiate_classes`` was deprecated:DeprecationWarning",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker(
-                pytest.mark.filterwarnings("ignore:.*treespec, LeafSpec.*:FutureWarning")
-            )
+            for ignored in IGNORED:
+                item.add_marker(pytest.mark.filterwarnings(ignored))

@@ -16,7 +16,6 @@ from jepakit.training.checkpoint_io import (
     CorruptCheckpointError,
     DurableCheckpointIO,
     previous,
-    remove_leftovers,
     sidecar,
 )
 
@@ -144,7 +143,7 @@ def test_a_full_disk_leaves_the_old_files(
         return write(self, data)
 
     monkeypatch.setattr(checkpoint_io._HashingWriter, "write", full)
-    with pytest.raises(OSError, match="No space left on device. The checkpoint written before"):
+    with pytest.raises(OSError, match=r"No space left on device\. The checkpoint written before"):
         writer.save_checkpoint(content(3), path)
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 

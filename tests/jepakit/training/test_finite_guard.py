@@ -44,7 +44,7 @@ def test_gradient_norm_is_that_of_all_gradients_together() -> None:
 def test_without_lag_it_raises_before_the_step() -> None:
     layer = nn.Linear(3, 4)
     optimizer = optimizer_of(layer, torch.inf)
-    with pytest.raises(NonFiniteStepError, match="Step 17: .* not finite") as caught:
+    with pytest.raises(NonFiniteStepError, match=r"Step 17: .* not finite") as caught:
         FiniteGuard().check(gradient_norm(optimizer), 17, optimizer)
     assert caught.value.step == 17
 

@@ -57,13 +57,13 @@ def test_it_finds_what_the_features_tell() -> None:
     generator = torch.Generator().manual_seed(0)
     for step in range(200):
         if step == 180:
-            probe._scores = {}
+            probe._scores["train"] = {}
         with torch.enable_grad():
             probe._step(*labelled(16, generator))
-    count, error, total, squares = probe._scores["height"].tolist()
+    count, error, total, squares = probe._scores["train"]["height"].tolist()
     assert count == 20 * 10  # 6 of 16 are undefined
     assert 1 - error / (squares - total**2 / count) > 0.99
-    count, hits, _, _ = probe._scores["moves"].tolist()
+    count, hits, _, _ = probe._scores["train"]["moves"].tolist()
     assert hits / count > 0.9
 
 
@@ -81,11 +81,11 @@ def test_scores_are_those_of_a_slow_count() -> None:
     answers, targets = torch.randn(2, 50, generator=generator).double()
     binary = (targets > 0).double()
     for part in (slice(0, 20), slice(20, 50)):
-        probe._score("moves", answers[part], binary[part])
-        probe._score("height", answers[part], targets[part])
-    count, hits, _, _ = probe._scores["moves"].tolist()
+        probe._score("train", "moves", answers[part], binary[part])
+        probe._score("train", "height", answers[part], targets[part])
+    count, hits, _, _ = probe._scores["train"]["moves"].tolist()
     assert hits / count == pytest.approx(float(((answers > 0) == (binary > 0.5)).double().mean()))
-    count, error, total, squares = probe._scores["height"].tolist()
+    count, error, total, squares = probe._scores["train"]["height"].tolist()
     r2 = 1 - error / (squares - total**2 / count)
     variance = targets.var(correction=0)
     assert r2 == pytest.approx(float(1 - (answers - targets).square().mean() / variance))
@@ -104,7 +104,7 @@ def test_undefined_labels_weigh_nothing() -> None:
         probe._step(torch.randn(4, 3), {"x": torch.full((4,), torch.nan)})
     weights = probe._probes.state_dict()
     assert all(value.isfinite().all() for value in weights.values())
-    assert probe._scores["x"].tolist() == [0, 0, 0, 0]
+    assert probe._scores["train"]["x"].tolist() == [0, 0, 0, 0]
 
 
 def test_state_survives(tmp_path: Path) -> None:

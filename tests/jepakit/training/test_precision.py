@@ -9,7 +9,7 @@ from jepakit.training import peak_flops, precision
 @pytest.mark.parametrize("kind", ["bf16-mixed", "bf16-true", "bf16"])
 def test_emulated_bf16_is_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "cpu_has_bf16", lambda: False)
-    with pytest.raises(ValueError, match="16 times slower .*Use --trainer.precision 32-true"):
+    with pytest.raises(ValueError, match=r"16 times slower .*Use --trainer.precision 32-true"):
         precision.refuse_emulated_bf16(kind, "cpu")
 
 

@@ -85,6 +85,29 @@ def test_sigterm_saves_also_between_accumulated_batches(batch_idx: int, tmp_path
     assert same_weights(straight, resumed)
 
 
+def test_a_validation_that_was_broken_off_runs_again(tmp_path: Path) -> None:
+    class StopInValidation(Callback):
+        def on_validation_batch_start(self, trainer: Any, *args: Any) -> None:
+            if trainer.global_step == 4:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def run(name: str, *callbacks: Callback, checkpoint: Path | None = None) -> ToyModule:
+        folder = tmp_path / name
+        record = RunRecord(folder / "run.json", config="")
+        options = {"val_check_interval": 2, "log_every_n_steps": 1, "checkpoint": checkpoint}
+        logger = MetricsFile(folder / "metrics.csv")
+        return fit(6, logger=logger, callbacks=[saver(folder, 3), record, *callbacks], **options)[0]
+
+    straight = run("whole")
+    with pytest.raises(SIGTERMException):
+        run("split", StopInValidation())
+    resumed = run("split", checkpoint=tmp_path / "split" / "last.ckpt")
+    assert same_weights(straight, resumed)
+    whole, split = (read_metrics(tmp_path / name / "metrics.csv") for name in ("whole", "split"))
+    assert whole == split
+    assert split["val/loss"][0] == [1, 3, 5]
+
+
 def test_accumulation_may_change_at_a_resume(tmp_path: Path) -> None:
     def quiet() -> ToyModule:
         return ToyModule(noise=0.0)

@@ -43,12 +43,14 @@ class ToyModule(JepaModule):
         noise: float = 0.1,
         bad_step: int | None = None,
         bad_rank: int = 0,
+        start: int | None = 0,
         optimization: Optimization = RECIPE,
     ) -> None:
         super().__init__(optimization)
         self.noise, self.bad_step, self.bad_rank = noise, bad_step, bad_rank
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)  # toys start equal, wherever they are built
+            if start is not None:  # toys start equal, wherever they are built
+                torch.manual_seed(start)
             self.student = nn.Sequential(nn.Linear(384, 16), nn.LayerNorm(16), nn.Linear(16, width))
             self.predictor = nn.Linear(width, width)
         self.teacher = copy.deepcopy(self.student)

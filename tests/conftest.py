@@ -1,0 +1,45 @@
+"""Real clips for tests that train, made once per session."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+from lightning.pytorch import Callback
+from tiny_runs import Train, start, tiny_config
+
+from data_prep.scenes import scenes
+from jepakit.training.cli import TrainCLI
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 training clips in 3 shards and 6 validation clips, each with a re-simulation."""
+    folder = tmp_path_factory.mktemp("shards")
+    scenes(
+        str(folder),
+        clips=24,
+        val_clips=6,
+        frames=4,
+        size=32,
+        image="png",
+        counterfactuals="one",
+        shard_clips=8,
+    )
+    return folder
+
+
+@pytest.fixture
+def train(shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """``train(NAME, *OPTIONS)`` trains a tiny model into ``runs/NAME`` of an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    Path("tiny.yaml").write_text(yaml.safe_dump(tiny_config(shards)))
+
+    def run(name: str, *options: str, callbacks: Sequence[Callback] = ()) -> TrainCLI:
+        return start(["--config", "tiny.yaml", "--name", name, *options], callbacks)
+
+    return run
