@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from jsonargparse import ArgumentParser
 
@@ -54,8 +55,24 @@ def probe(
         device: Where encoders run; auto takes a GPU where there is one.
         out: Folder of the results; the run folder if not given.
     """
-    from pathlib import Path
+    options = {
+        "checkpoint": checkpoint,
+        "encoder": encoder,
+        "pool": pool,
+        "train_split": train_split,
+        "test_split": test_split,
+        "group": group,
+        "pixels": pixels,
+        "batch_size": batch_size,
+        "device": device,
+    }
+    measure(run, data, out or run, options, {"seeds": seeds, "draws": draws, "method": interval})
 
+
+def measure(
+    run: str, data: str, out: str, options: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    """Probe, print the tables and write the files; see :func:`probe`."""
     from rich.progress import Progress
 
     from jepakit.evals.figures import to_png
@@ -64,28 +81,17 @@ def probe(
     from jepakit.evals.probe_result import ProbeSettings
     from jepakit.evals.run_probe import ProbeOptions, RunProbe
 
-    options = ProbeOptions(
-        checkpoint=checkpoint,
-        encoder=encoder,
-        pool=pool,
-        train_split=train_split,
-        test_split=test_split,
-        group=group,
-        pixels=pixels,
-        batch_size=batch_size,
-        device=device,
-    )
-    settings = ProbeSettings(seeds=seeds, draws=draws, method=interval)
     try:
-        subject = RunProbe(Path(run), data, options=options, settings=settings)
+        subject = RunProbe(
+            Path(run), data, options=ProbeOptions(**options), settings=ProbeSettings(**settings)
+        )
     except (FileNotFoundError, ValueError) as error:
         sys.exit(f"evaluate.py probe: {error}")
     with Progress(transient=True) as progress:
         result = subject.measure(progress)
-    folder = Path(out or run)
-    paths = result.write(folder)
+    paths = result.write(Path(out))
     if result.labels:
-        paths.append(folder / "probe.png")
+        paths.append(Path(out) / "probe.png")
         paths[-1].write_bytes(to_png(probe_forest(result)))
     print_probe(result)
     print("Written:", *paths)  # noqa: T201
@@ -106,8 +112,6 @@ def report(
         split: Clips that pictures are taken of.
         checkpoint: The last state, or the one with the best monitored value.
     """
-    from pathlib import Path
-
     from jepakit.evals.run_report import RunReport
 
     try:

@@ -1,8 +1,8 @@
 """Whether the demo's training teaches anything: trained against untrained encoder, over seeds.
 
 Run ``python -m bench.demo_quality`` (about 8 minutes per seed on two cores; data and runs that
-exist are used again). A label counts where, for every seed, the 95 % interval of the trained encoder
-lies wholly above that of the same network untrained.
+exist are used again). A label counts where, for every seed, the 95 % interval of the trained
+encoder lies wholly above that of the same network untrained.
 """
 
 from __future__ import annotations

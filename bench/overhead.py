@@ -15,7 +15,7 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -25,6 +25,7 @@ import torch
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.connectors.logger_connector.logger_connector import _LoggerConnector
+from rich.console import Console
 
 from bench.configured import build_model, masked_batches
 from bench.harness import emit, show
@@ -92,13 +93,18 @@ class CpuTimes:
                 setattr(owner, name, call)
 
 
-class _Repeated(LightningDataModule):
+class _Batches(LightningDataModule):
+    """Gives these batches; a list of them Lightning would take for several loaders."""
+
     def __init__(self, batches: Sequence[SceneBatch]) -> None:
         super().__init__()
         self.batches = batches
 
-    def train_dataloader(self) -> Sequence[SceneBatch]:
-        return self.batches
+    def __iter__(self) -> Iterator[SceneBatch]:
+        return iter(self.batches)
+
+    def train_dataloader(self) -> Iterable[SceneBatch]:
+        return self
 
 
 def shares(model: JepaModule, batches: Sequence[SceneBatch]) -> dict[str, float]:
@@ -109,7 +115,8 @@ def shares(model: JepaModule, batches: Sequence[SceneBatch]) -> dict[str, float]
         def on_train_batch_start(self, *_: Any) -> None:
             marks.append((time.process_time(), dict(times.spent)))
 
-    monitor = CollapseMonitor(every_n_steps=1)
+    progress, monitor = Progress(), CollapseMonitor(every_n_steps=1)
+    progress.console = Console(quiet=True)
     width = model.loss(batches[0]).pooled.shape[1]
     monitor.load_state_dict({"bad_looks": 0, "recent": [torch.randn(monitor.samples, width)]})
     with tempfile.TemporaryDirectory() as folder, times.watching(PARTS):
@@ -117,7 +124,7 @@ def shares(model: JepaModule, batches: Sequence[SceneBatch]) -> dict[str, float]
             max_steps=len(batches),
             accelerator="cpu",
             devices=1,
-            callbacks=[Throughput(peak=1e12), monitor, Progress(), Marks()],
+            callbacks=[Throughput(peak=1e12), monitor, progress, Marks()],
             logger=[
                 MetricsFile(Path(folder) / "metrics.csv"),
                 TensorBoardLogger(folder, name="", version="tensorboard"),
@@ -129,7 +136,7 @@ def shares(model: JepaModule, batches: Sequence[SceneBatch]) -> dict[str, float]
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
-        trainer.fit(model, datamodule=_Repeated(batches))
+        trainer.fit(model, datamodule=_Batches(batches))
     steps = len(marks) - 2
     (began, before), (ended, after) = marks[1], marks[-1]
     spent = {part: (after.get(part, 0.0) - before.get(part, 0.0)) / steps for part in PARTS}

@@ -3,8 +3,8 @@
 Run ``python -m bench.training_step``. Wherever samples hold different numbers of tokens:
 
 - packed: no padding (what the project does);
-- padded: each sequence padded to the longest of the batch, padding masked as keys; the predictor's
-  ``[context; mask tokens]`` is two such sequences side by side;
+- padded: each sequence padded to the longest of the batch, padding masked as keys; the
+  predictor's ``[context; mask tokens]`` is two such sequences side by side;
 - full: the context encoder and the target encoder's ``drop`` pass see all tokens of the grid, hidden
   ones masked as keys, and the predictor sees these and the mask tokens padded to the longest;
 - grid: as full, but a predictor that puts mask tokens into the places of the hidden tokens. With
@@ -19,6 +19,7 @@ import argparse
 import dataclasses
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -115,7 +116,7 @@ def compare(config: str, kind: str, batch_size: int, rounds: int) -> dict[str, f
     steps = {way: train_step(model, optimizer, way) for way in WAYS}
     losses = [steps[way](batch) for way in WAYS]
     assert max(losses) - min(losses) < 1e-4 * max(1.0, abs(losses[0])), losses
-    taken = interleave({w: lambda w=w: steps[w](batch) for w in WAYS}, rounds=rounds)
+    taken = interleave({w: partial(steps[w], batch) for w in WAYS}, rounds=rounds)
     lengths = batch.masks.context.lengths
     return {
         "kept": sum(lengths) / (len(lengths) * batch.masks.context.grid),

@@ -110,6 +110,19 @@ class ClipLoader:
             raise TypeError("An endless stream has no length.")
         return self.places.dealer.batches(self.places.start().offset)
 
+    @property
+    def _iterator(self) -> Any:
+        """Where Lightning looks for workers to stop at the end of a run, also of a failed one.
+
+        Left to the garbage collector, each is waited for in vain for 5 seconds: the queue that
+        would tell it to stop is finalised before the iterator.
+        """
+        return self._loader._iterator
+
+    @_iterator.setter
+    def _iterator(self, iterator: Any) -> None:
+        self._loader._iterator = iterator
+
     def _prefetch(self, workers: int) -> int:
         """Batches that a worker prepares ahead: at most 4, and 1 GiB in all where batches allow."""
         request, batch = self.source.request, self.places.dealer.batch

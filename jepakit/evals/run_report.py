@@ -241,7 +241,7 @@ class RunReport:
     def _stages(self) -> list[tuple[str, float | None, float | None]]:
         """Stage, begin and end, told from when files were written."""
         run, data = self.folder.path, Path(self.reader.path)
-        tars = [_written(path) for path in data.glob("*.tar")] if data.is_dir() else []
+        tars = [path.stat().st_mtime for path in data.glob("*.tar")] if data.is_dir() else []
         config, probe = _written(self.folder.config), _written(run / "probe.json")
         last = _written(self.folder.last)
         return [
