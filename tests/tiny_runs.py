@@ -21,6 +21,7 @@ MARKS = [
         ".*treespec, LeafSpec.*:FutureWarning",
         r"\s*By default only one JsonargparseDeprecationWarning:DeprecationWarning",
         r"\s*``instantiate_classes`` was deprecated:DeprecationWarning",
+        "You defined a `validation_step` but have no `val_dataloader`:UserWarning",
         ":jepakit.losses.SmallBatchWarning",
     )
 ]
@@ -98,3 +99,26 @@ def distance(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> fl
     """Largest absolute difference of two sets of tensors."""
     assert one.keys() == other.keys()
     return max(float((one[name] - other[name]).abs().max()) for name in one)
+
+
+class KeepGradients(Callback):
+    """Gradients as the optimizer gets them, before any clipping; rank 0 writes them at the end."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.steps: list[dict[str, torch.Tensor]] = []
+
+    def on_before_optimizer_step(self, trainer: Any, module: Any, optimizer: Any) -> None:
+        named = module.named_parameters()
+        self.steps.append({n: p.grad.clone() for n, p in named if p.grad is not None})
+
+    def on_train_end(self, trainer: Any, module: Any) -> None:
+        if trainer.is_global_zero:
+            torch.save(self.steps, self.path)
+
+
+class Double(Callback):
+    """Computes in float64. (Lightning's own ``64-true`` cannot convert frozen batches.)"""
+
+    def setup(self, trainer: Any, module: Any, stage: str) -> None:
+        module.double()

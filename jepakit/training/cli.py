@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 import warnings
@@ -35,6 +34,7 @@ from jepakit.training.module import JepaModule
 from jepakit.training.option_errors import OptionParser
 from jepakit.training.precision import refuse_emulated_bf16
 from jepakit.training.refusals import REFUSALS, last_words
+from jepakit.training.resumption import own_config, refuse_other_model
 from jepakit.training.runs import RunFolder
 
 TRAINER = {
@@ -107,7 +107,7 @@ class TrainCLI(LightningCLI):
         if args is None:
             args = sys.argv[1:]
         if isinstance(args, list):
-            args = [*_own_config(args), *args]
+            args = [*own_config(args), *args]
         self.config = (
             parser.parse_args(args) if isinstance(args, list) else parser.parse_object(args)
         )
@@ -201,7 +201,7 @@ class TrainCLI(LightningCLI):
         if self.config["dry_run"]:
             return None
         if resume and folder.resumable():
-            _refuse_other_model(folder, yaml.safe_load(self._config_text()))
+            refuse_other_model(folder, yaml.safe_load(self._config_text()))
             return folder.last
         if resume is True:
             raise ValueError(f"There is nothing to resume in {folder.path}: no {folder.last.name}.")
@@ -250,20 +250,6 @@ def _rank() -> int:
     return rank_zero_only.rank  # type: ignore[attr-defined]
 
 
-def _own_config(args: list[str]) -> list[str]:
-    """``--config`` of the run folder, where a run is resumed by its name alone."""
-    quick = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    quick.add_argument("-c", "--config")
-    quick.add_argument("--name")
-    quick.add_argument("--runs", default="runs")
-    quick.add_argument("--resume")
-    known, _ = quick.parse_known_args(args)
-    if known.config or not known.resume or not known.name:
-        return []
-    own = RunFolder(Path(known.runs) / known.name).config
-    return ["--config", str(own)] if own.exists() else []
-
-
 def _loggers(chosen: Any, folder: Path) -> list[Logger]:
     """TensorBoard unless something else was chosen; ``false`` leaves ``metrics.csv`` alone."""
     if chosen is None or chosen is True:
@@ -271,25 +257,3 @@ def _loggers(chosen: Any, folder: Path) -> list[Logger]:
     if chosen is False:
         return []
     return chosen if isinstance(chosen, list) else [chosen]
-
-
-def _refuse_other_model(folder: RunFolder, config: dict[str, Any]) -> None:
-    before = folder.read_config()
-    changed = [
-        key
-        for key in ("model", "seed_everything")
-        for key in _differences(key, before.get(key), config.get(key))
-    ]
-    if changed:
-        raise ValueError(
-            f"The run {folder.path} was started with another {', '.join(changed)}. Resume it with "
-            "the same model and seed (its own without --config), or choose another --name."
-        )
-
-
-def _differences(key: str, one: Any, other: Any) -> list[str]:
-    """Dotted names of the leaves in which two nested configurations differ."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        names = sorted(one.keys() | other.keys())
-        return [d for n in names for d in _differences(f"{key}.{n}", one.get(n), other.get(n))]
-    return [] if one == other else [key]

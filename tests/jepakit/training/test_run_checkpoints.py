@@ -69,3 +69,19 @@ def test_a_failed_step_leaves_the_good_checkpoint(tmp_path: Path) -> None:
 def test_interval_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="every_n_steps must be at least 1, it is 0"):
         RunCheckpoints(0)
+
+
+def test_a_resumed_run_does_not_save_again_what_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saves, save = [], DurableCheckpointIO.save_checkpoint
+
+    def noted(self: DurableCheckpointIO, checkpoint: Any, *rest: Any, **named: Any) -> None:
+        saves.append(checkpoint["global_step"])
+        save(self, checkpoint, *rest, **named)
+
+    monkeypatch.setattr(DurableCheckpointIO, "save_checkpoint", noted)
+    fit(4, callbacks=[checkpoints_in(tmp_path, every_n_steps=2)])
+    last = tmp_path / "last.ckpt"
+    fit(7, callbacks=[checkpoints_in(tmp_path, every_n_steps=2)], checkpoint=last)
+    assert saves == [2, 4, 6, 7]
