@@ -14,8 +14,9 @@ from pathlib import Path
 
 from bench.harness import emit, show
 from jepakit.evals.probe_result import ENCODER, LabelResult, ProbeResult
+from jepakit.evals.scores import Metric
 
-METRIC = {"binary": "auroc", "regression": "r2"}
+METRIC: dict[str, Metric] = {"binary": "auroc", "regression": "r2"}
 RECIPE = "configs/cjepa/demo.yaml"
 
 
@@ -24,9 +25,8 @@ def program(*words: str) -> None:
     subprocess.run([sys.executable, *words], check=True)
 
 
-def probed(seed: int, runs: str, data: str, extra: list[str]) -> ProbeResult:
-    """The probe suite of the demo trained with one seed."""
-    name = f"demo-seed{seed}"
+def probed(name: str, seed: int, runs: str, data: str, extra: list[str]) -> ProbeResult:
+    """The probe suite of the demo trained with one seed and some options changed."""
     run = Path(runs) / name
     if not (run / "probe.json").exists():
         seeds = ["--seed_everything", str(seed), "--data.init_args.seed", str(seed)]
@@ -40,8 +40,8 @@ def probed(seed: int, runs: str, data: str, extra: list[str]) -> ProbeResult:
 def margin(label: LabelResult) -> tuple[float, float, float]:
     """Estimates of the trained and the untrained encoder, and the gap between their intervals."""
     metric = METRIC[label.kind]
-    trained = label.score(ENCODER, metric).interval  # type: ignore[arg-type]
-    untrained = label.score("random init", metric).interval  # type: ignore[arg-type]
+    trained = label.score(ENCODER, metric).interval
+    untrained = label.score("random init", metric).interval
     return trained.estimate, untrained.estimate, trained.low - untrained.high
 
 
@@ -54,7 +54,9 @@ def main() -> None:
     args, extra = parser.parse_known_args()
     if not (Path(args.data) / "manifest.json").exists():
         program("-m", "data_prep", "demo", "--out", args.data)
-    results = [probed(seed, args.runs, args.data, extra) for seed in range(args.seeds)]
+    results = [
+        probed(f"demo-seed{seed}", seed, args.runs, args.data, extra) for seed in range(args.seeds)
+    ]
     names = [label.label for label in results[0].labels]
     figures = {}
     for name in names:

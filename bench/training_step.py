@@ -5,8 +5,8 @@ Run ``python -m bench.training_step``. Wherever samples hold different numbers o
 - packed: no padding (what the project does);
 - padded: each sequence padded to the longest of the batch, padding masked as keys; the
   predictor's ``[context; mask tokens]`` is two such sequences side by side;
-- full: the context encoder and the target encoder's ``drop`` pass see all tokens of the grid, hidden
-  ones masked as keys, and the predictor sees these and the mask tokens padded to the longest;
+- full: the context encoder and the target encoder's ``drop`` pass see all tokens of the grid,
+  hidden ones masked as keys; the predictor sees these and the mask tokens padded to the longest;
 - grid: as full, but a predictor that puts mask tokens into the places of the hidden tokens. With
   object masks that needs no padding: the strongest full-sequence baseline.
 

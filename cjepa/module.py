@@ -86,6 +86,8 @@ class CausalJEPA(JepaModule):
         self.segmentation = segmentation and segmentation(encoder.width, encoder.grid)
         self._masker = masker
         self.causal_weight = causal_weight
+        if causal_weight == 0:
+            self.predictor.freeze_residual()
         self.sigreg_weight = sigreg_weight
         self.intervention: InterventionSource = intervention
         self.full_sequence = full_sequence

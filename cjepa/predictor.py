@@ -124,6 +124,12 @@ class Predictor(nn.Module):
         )
         return visible, hidden
 
+    def freeze_residual(self) -> None:
+        """Take what only the residual needs out of training; DDP refuses parameters without use."""
+        for part in (self.residual_head, self.readback):
+            if part is not None:
+                part.requires_grad_(requires_grad=False)
+
     def compile_blocks(self, backend: str = "inductor") -> None:
         """Compile the dense parts of every block, see :meth:`VisionTransformer.compile_blocks`."""
         for block in self.modules():

@@ -109,6 +109,9 @@ def test_without_the_causal_term_the_second_scene_is_not_encoded(
         passes[weight] = len(calls)
         assert (losses.causal == 0) == (weight == 0)
         assert model.request.labels is False
+        losses.total.backward()
+        unused = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
+        assert not unused  # DDP would refuse them
     assert passes == {0.5: 2, 0.0: 1}
 
 
