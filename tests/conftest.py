@@ -1,9 +1,10 @@
-"""Real clips for tests that train, made once per session."""
+"""Real clips for tests that train, made once per session, and what such tests leave behind."""
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,16 @@ from tiny_runs import Train, start, tiny_config
 
 from data_prep.scenes import scenes
 from jepakit.training.cli import TrainCLI
+
+
+@pytest.fixture(autouse=True)
+def _loggers_keep_their_levels() -> Iterator[None]:
+    """``train.py`` quietens Lightning, and would do so for all tests after it."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

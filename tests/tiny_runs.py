@@ -15,15 +15,8 @@ from jepakit.training.cli import TrainCLI
 from jepakit.training.metrics_file import read_metrics
 
 MARKS = [
-    pytest.mark.filterwarnings(f"ignore:{message}")
-    for message in (
-        # Lightning 2.6 calls things that torch 2.15 and jsonargparse 4.49 deprecate.
-        ".*treespec, LeafSpec.*:FutureWarning",
-        r"\s*By default only one JsonargparseDeprecationWarning:DeprecationWarning",
-        r"\s*``instantiate_classes`` was deprecated:DeprecationWarning",
-        "You defined a `validation_step` but have no `val_dataloader`:UserWarning",
-        ":jepakit.losses.SmallBatchWarning",
-    )
+    pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no:UserWarning"),
+    pytest.mark.filterwarnings("ignore::jepakit.losses.SmallBatchWarning"),
 ]
 """For modules whose tests train."""
 

@@ -39,6 +39,13 @@ CURVES = {
     "Learning rate": {"training": "optim/lr"},
 }
 
+NEVER_SEEN = (
+    "This model was trained with intervention '{source}', where nothing moves differently once an "
+    "object is gone. It has never seen consequences such as a ball that falls, so agreement with "
+    "them is not to be expected; intervention 'resimulated' teaches them."
+)
+"""Said above the counterfactuals of a model that learned removal without its consequences."""
+
 
 class RunReport:
     """A trained run and the data set on which it is shown.
@@ -79,6 +86,7 @@ class RunReport:
             Section("What if an object were not there", self._removals()),
             Section("What frozen features know", self._probes()),
             Section("Where the time went", self._timings()),
+            Section("The recipe", self._recipe()),
         ]
         return build_report(
             sections,
@@ -122,8 +130,11 @@ class RunReport:
         parts: list[Part] = [Facts(facts), Text(f"Data: {description.source}")]
         if note := description.settings.get("note"):
             parts.append(Text(str(note), style="note"))
-        model = yaml.safe_dump(_without_empty(config["model"]), sort_keys=False)
-        return [*parts, Text(model, style="code")]
+        return parts
+
+    def _recipe(self) -> list[Part]:
+        model = _without_empty(self.folder.read_config()["model"])
+        return [Text(yaml.safe_dump(model, sort_keys=False), style="code")]
 
     def _training(self) -> list[Part]:
         panels = {}
@@ -189,6 +200,9 @@ class RunReport:
                 "object's presence changes the latent of every other token."
             )
         ]
+        source = self.folder.read_config()["model"]["init_args"].get("intervention")
+        if source is not None and source != "resimulated":
+            parts.append(Text(NEVER_SEEN.format(source=source), style="note"))
         for removal in removals:
             parts += self._removal(removal, self.model)
         return parts

@@ -1,0 +1,143 @@
+"""Every shipped configuration parses, says what its name says, and trains."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tiny_runs import ENCODER, MARKS
+
+from jepakit.training.cli import TrainCLI
+
+pytestmark = MARKS
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+ROWS = CONFIGS / "cjepa" / "ablations"
+BASE = CONFIGS / "cjepa" / "vit_s.yaml"
+WHOLE = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name != "ablations")
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "five_objects": {"masker.init_args.max_objects": 5},
+    "fixed_tau": {"optimization.ema": 0.999, "optimization.final_ema": 0.999},
+    "full_sequence": {"full_sequence": True},
+    "joint_segmentation": {"masker": None, "segmentation": "cjepa.LearnedObjects"},
+    "no_causal": {"causal_weight": 0.0},
+    "no_sigreg": {"sigreg_weight": 0.0},
+    "predictor_192": {"predictor.init_args.width": 192},
+    "predictor_768": {"predictor.init_args.width": 768},
+    "predictor_depth_12": {"predictor.init_args.depth": 12},
+    "random_patches": {"masker": "jepakit.masks.MultiblockMasker"},
+    "single_object": {"masker.init_args.max_objects": 1},
+    "superpixels": {"masker": "jepakit.masks.SuperpixelMasker"},
+    "tubes": {"masker": "jepakit.masks.TubeMasker"},
+}
+"""What each row of the ablation table changes of the model's arguments, and to what."""
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+
+
+def arguments(*configs: Path) -> list[str]:
+    return [word for path in configs for word in ("--config", str(path))]
+
+
+def resolved(*configs: Path) -> dict[str, Any]:
+    """Every option, as ``--print_config`` shows them."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as exit_:
+        TrainCLI([*arguments(*configs), "--print_config"])
+    assert exit_.value.code == 0
+    return yaml.safe_load(printed.getvalue())
+
+
+def changes(one: Any, other: Any, key: str = "") -> dict[str, Any]:
+    """New values by dotted name; of another class only its name."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        if one.get("class_path") == other.get("class_path"):
+            names = sorted(one.keys() | other.keys())
+            parts = [changes(one.get(n), other.get(n), f"{key}.{n}".strip(".")) for n in names]
+            return {name: value for part in parts for name, value in part.items()}
+        return {key: other["class_path"]}
+    return {} if one == other else {key: other["class_path"] if isinstance(other, dict) else other}
+
+
+def step(shards: Path, *configs: Path) -> TrainCLI:
+    """``--dry-run`` with a small encoder on the clips at hand, on one CPU."""
+    small = [f"--model.encoder.{name}={value}" for name, value in ENCODER.items()]
+    small += [f"--data.train={shards}", f"--data.val={shards}", "--data.batch_size=4"]
+    one = {"accelerator": "cpu", "devices": 1, "num_nodes": 1, "strategy": "auto"}
+    one["precision"] = "32-true"
+    small += [f"--trainer.{name}={value}" for name, value in one.items()]
+    cli = TrainCLI([*arguments(*configs), *small, "--data.workers=0", "--dry-run"])
+    cli.fit()
+    return cli
+
+
+def test_there_are_thirteen_rows() -> None:
+    assert {path.stem for path in ROWS.glob("*")} == CHANGES.keys()
+    assert len(CHANGES) == 13
+
+
+@pytest.mark.parametrize("row", CHANGES)
+def test_a_row_changes_what_it_says_and_nothing_else(row: str) -> None:
+    found = changes(resolved(BASE), resolved(BASE, ROWS / f"{row}.yaml"))
+    assert found == {f"model.init_args.{key}": value for key, value in CHANGES[row].items()}
+
+
+@pytest.mark.parametrize("row", CHANGES)
+def test_a_row_is_a_few_lines_for_any_base(row: str) -> None:
+    text = (ROWS / f"{row}.yaml").read_text()
+    assert text.startswith("# ")
+    assert len(text.splitlines()) <= 8
+    assert yaml.safe_load(text).keys() == {"model"}
+
+
+@pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.stem)
+def test_every_whole_configuration_parses(path: Path) -> None:
+    options = resolved(path)
+    optimization = options["model"]["init_args"]["optimization"]
+    assert optimization["warmup_steps"] < options["trainer"]["max_steps"]
+
+
+@pytest.mark.parametrize("path", [*WHOLE, *sorted(ROWS.glob("*"))], ids=lambda path: path.stem)
+def test_every_configuration_trains(path: Path, shards: Path) -> None:
+    cli = step(shards, *([BASE, path] if path.parent == ROWS else [path]))
+    assert cli.trainer.global_step == 1
+    (record,) = cli.model.recent
+    assert all(value.isfinite() for value in record.losses.values())
+    moved = cli.trainer.optimizers[0].state_dict()["state"]
+    assert all(state["exp_avg"].isfinite().all() for state in moved.values())
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"causal_wieght": 0.1}, ("Accepted in CausalJEPA: encoder, masker,", "'causal_weight'")),
+        ({"optimization": {"warmup": 5}}, ("Accepted in Optimization: lr,", "'warmup_steps'")),
+        (
+            {"intervention": "zeros"},
+            ('"intervention"', "Literal['zero', 'drop', 'resimulated']", "zeros"),
+        ),
+        ({"encoder": {"depth": "deep"}}, ('"depth"', "<class 'int'>", "deep")),
+        ({"masker": "jepakit.masks.Masker"}, ("jepakit.masks.Masker",)),
+        ({"predictor": {"init_args": {"wiring": "both"}}}, ("Literal['joint', 'cross']", "both")),
+    ],
+)
+def test_a_wrong_option_in_a_file_is_refused_with_what_is_accepted(
+    change: dict[str, Any], told: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("wrong.yaml").write_text(yaml.safe_dump({"model": {"init_args": change}}))
+    with pytest.raises(SystemExit) as exit_:
+        TrainCLI(arguments(BASE, Path("wrong.yaml")))
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert all(words in error for words in told), error
+    assert not Path("runs").exists()
