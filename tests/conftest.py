@@ -1,4 +1,7 @@
-"""Real clips for tests that train, made once per session, and what such tests leave behind."""
+"""Real clips for tests that train, made once per session, and what such tests leave behind.
+
+Imports are inside: tests of the worlds should not wait for torch.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from lightning.pytorch import Callback
-from tiny_runs import Train, start, tiny_config
 
-from data_prep.scenes import scenes
-from jepakit.training.cli import TrainCLI
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
+    from tiny_runs import Train
+
+    from jepakit.training.cli import TrainCLI
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +34,8 @@ def _loggers_keep_their_levels() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 training clips in 3 shards and 6 validation clips, each with a re-simulation."""
+    from data_prep.scenes import scenes
+
     folder = tmp_path_factory.mktemp("shards")
     scenes(
         str(folder),
@@ -46,6 +53,8 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def train(shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """``train(NAME, *OPTIONS)`` trains a tiny model into ``runs/NAME`` of an empty folder."""
+    from tiny_runs import start, tiny_config
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["train.py"])
     Path("tiny.yaml").write_text(yaml.safe_dump(tiny_config(shards)))
