@@ -24,7 +24,7 @@ $(ENVIRONMENT): requirements.lock
 
 demo: $(ENVIRONMENT) ## official PHYRE physics -> shards -> training -> probe -> runs/demo/report.html
 	$(RUN) -m data_prep demo --out datasets/demo
-	$(RUN) train.py --config configs/cjepa/demo.yaml --name demo --overwrite
+	$(RUN) train.py --config configs/cjepa/demo.yaml --name demo --resume auto
 	$(RUN) evaluate.py probe runs/demo --data datasets/demo
 	$(RUN) evaluate.py report runs/demo --data datasets/demo
 
