@@ -6,7 +6,6 @@ RUN := $(VENV)/bin/python
 # Idle OpenMP threads sleep instead of spinning: on shared cores this is up to five times faster.
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo test test-slow lint bench clean
 .DEFAULT_GOAL := help
