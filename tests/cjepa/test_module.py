@@ -45,7 +45,8 @@ def test_losses_are_those_of_algorithm_1_written_out(
     other = dataclasses.replace(
         masked, counterfactual=255 - masked.frames, removed=torch.tensor([1, 2, 1])
     )
-    model = build(encoder, intervention=source, latent_loss=LatentLoss(target_norm="layer"))
+    parts = {"latent_loss": LatentLoss(), "causal_loss": CausalResidualLoss("sum")}
+    model = build(encoder, intervention=source, **parts)
     model = model.double()
     losses = model.loss(other)
     expected = [_algorithm_1(model, other, i, source) for i in range(3)]
@@ -211,10 +212,8 @@ def test_flops_are_those_counted(
 def test_the_residual_loss_and_sigreg_are_parts(
     encoder: VisionTransformer, masked: SceneBatch
 ) -> None:
-    summed = build(encoder).loss(masked)
-    mean = build(
-        encoder, causal_loss=CausalResidualLoss("mean"), sigreg=SketchedSigReg(directions=8)
-    ).loss(masked)
+    summed = build(encoder, causal_loss=CausalResidualLoss("sum")).loss(masked)
+    mean = build(encoder, sigreg=SketchedSigReg(directions=8)).loss(masked)
     torch.testing.assert_close(mean.causal * 24, summed.causal)
     assert mean.sigreg != summed.sigreg
     assert issubclass(SmallBatchWarning, UserWarning)
