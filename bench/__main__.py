@@ -14,8 +14,11 @@ def main() -> None:
     """Run each in a process of its own and stop at the first that fails."""
     names = sorted({path.stem for path in Path(__file__).parent.glob("*.py")} - NOT_BENCHES)
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*names, []], help=", ".join(names))
-    for name in parser.parse_args().names or names:
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
+    chosen = parser.parse_args().names
+    if unknown := sorted(set(chosen) - set(names)):
+        parser.error(f"no bench {', '.join(unknown)}; choose from {', '.join(names)}")
+    for name in chosen or names:
         print(f"\n== python -m bench.{name}", flush=True)
         subprocess.run([sys.executable, "-m", f"bench.{name}"], check=True)
 

@@ -68,21 +68,13 @@ def token_similarity(
         fps: frames per second, for the titles.
         columns: tubelets to show at most.
     """
-    first = next(iter(tokens.values()))
-    picked = pick_columns(len(first), columns)
-    tubelet = len(frames) // len(first)
-    grid = FrameGrid(
-        ["clip", *tokens],
-        frame_titles(picked * tubelet, fps),
-        aspect=frames.shape[1] / frames.shape[2],
-        bars=True,
-        caption=f"Cosine similarity to the starred token (tubelet {query[0]}), mean token removed.",
-    )
+    caption = f"Cosine similarity to the starred token (tubelet {query[0]}), mean token removed."
+    grid, picked, tubelet = _below_clip(frames, tokens, fps, columns, bars=True, caption=caption)
     big = enlarge(frames)
     grid.show(0, big[picked * tubelet])
     shown = int(np.abs(picked - query[0]).argmin())
     if picked[shown] == query[0]:
-        patch = np.array(big.shape[1:3]) / first.shape[1:3]
+        patch = np.array(big.shape[1:3]) / next(iter(tokens.values())).shape[1:3]
         row, column = (np.array(query[1:]) + 0.5) * patch
         star: Any = {"marker": "*", "markersize": 13, "markerfacecolor": "#f0e442"}
         grid.axes[0][shown].plot(column, row, markeredgecolor="#000000", linestyle="none", **star)
@@ -101,15 +93,24 @@ def token_components(
     columns: int = 8,
 ) -> Figure:
     """Tokens coloured by their first three principal components, a row per encoder."""
-    first = next(iter(tokens.values()))
-    picked = pick_columns(len(first), columns)
-    tubelet = len(frames) // len(first)
-    grid = FrameGrid(
-        ["clip", *tokens],
-        frame_titles(picked * tubelet, fps),
-        aspect=frames.shape[1] / frames.shape[2],
-    )
+    grid, picked, tubelet = _below_clip(frames, tokens, fps, columns)
     grid.show(0, enlarge(frames)[picked * tubelet])
     for number, latents in enumerate(tokens.values(), start=1):
         grid.show(number, component_colours(latents)[picked])
     return grid.figure
+
+
+def _below_clip(
+    frames: UInt8[np.ndarray, "t h w 3"],
+    tokens: Mapping[str, Tokens],
+    fps: float | None,
+    columns: int,
+    **look: Any,
+) -> tuple[FrameGrid, np.ndarray, int]:
+    """A grid with a row for the clip and one per encoder; its tubelets, and frames of a tubelet."""
+    tubelets = len(next(iter(tokens.values())))
+    picked = pick_columns(tubelets, columns)
+    tubelet = len(frames) // tubelets
+    titles = frame_titles(picked * tubelet, fps)
+    aspect = frames.shape[1] / frames.shape[2]
+    return FrameGrid(["clip", *tokens], titles, aspect=aspect, **look), picked, tubelet
