@@ -133,7 +133,7 @@ def main() -> None:
     warnings.simplefilter("ignore", SmallBatchWarning)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--configs", nargs="+", default=["demo", "vit_s"])
-    parser.add_argument("--batches", nargs="+", type=int, default=[32, 4])
+    parser.add_argument("--batches", nargs="+", type=int, default=[64, 4])
     parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args()
     rows = {
