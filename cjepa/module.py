@@ -126,6 +126,11 @@ class CausalJEPA(JepaModule):
             masks, segmentation = self.segmentation(full, batch, self.global_step)
         if masks is None:
             raise ValueError("The batch carries no masks; the data module draws them by a masker.")
+        if masks.views > 1:
+            raise ValueError(
+                f"The batch has {masks.views} masks per clip and Causal-JEPA takes one, since the "
+                "change that it predicts belongs to one removal: use a masker of single samples."
+            )
         context = self._context(batch, masks)
         prediction = self.predictor(context, masks)
         zero = context.new_zeros((), dtype=torch.float32)

@@ -109,11 +109,10 @@ class Predictor(nn.Module):
         )
 
     def _joint(self, visible: Tensor, hidden: Tensor, masks: TokenMasks) -> tuple[Tensor, Tensor]:
-        tokens = torch.cat([visible, hidden])[masks.joint_order]
+        tokens = masks.join(visible, hidden)
         for block in self.blocks:
             tokens = block(tokens, masks.joint)
-        mixed = torch.empty_like(tokens).index_copy(0, masks.joint_order, tokens)
-        return mixed[: len(visible)], mixed[len(visible) :]
+        return masks.part(tokens)
 
     def _cross(self, visible: Tensor, hidden: Tensor, masks: TokenMasks) -> tuple[Tensor, Tensor]:
         assert self.readback is not None

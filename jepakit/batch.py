@@ -16,85 +16,29 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from jepakit.packing import Packing
+
 
 @dataclass(frozen=True)
-class Packing:
-    """Which tokens of a ``(b, n)`` grid are kept, laid out sample after sample without padding.
-
-    The lengths are plain integers on the host: kernels may ask for them without a device sync.
+class KeptShares:
+    """How much of the clips one mask keeps, means over the clips of a batch.
 
     Attributes:
-        index: row of each kept token in the flattened ``(b n)`` grid, grouped by sample.
-        offsets: cumulative lengths, ``b + 1`` entries, int32 (what variable-length kernels take).
-        lengths: tokens per sample, on the host.
-        grid: ``n``, the tokens of a full sample.
+        context: share of the tokens that the context encoder sees, 0..1.
+        target: share of the tokens that are predicted, 0..1.
     """
 
-    index: Int[Tensor, " total"]
-    offsets: Int[Tensor, " b_plus_1"]
-    lengths: tuple[int, ...]
-    grid: int
-
-    @classmethod
-    def from_mask(cls, keep: Bool[Tensor, "b n"]) -> Packing:
-        """Keep the tokens where ``keep`` is true. ``keep`` should live on the CPU."""
-        lengths = tuple(keep.sum(dim=1).tolist())
-        return cls.from_index(keep.flatten().nonzero().squeeze(1), lengths, keep.shape[1])
-
-    @classmethod
-    def from_index(cls, index: Int[Tensor, " total"], lengths: Sequence[int], grid: int) -> Packing:
-        """Build from rows already grouped by sample."""
-        offsets = torch.zeros(len(lengths) + 1, dtype=torch.int32)
-        offsets[1:] = torch.tensor(lengths).cumsum(0)
-        return cls(index, offsets.to(index.device), tuple(lengths), grid)
-
-    @classmethod
-    def full(cls, batch: int, grid: int, device: torch.device | str = "cpu") -> Packing:
-        """Every token of every sample."""
-        return cls.from_index(torch.arange(batch * grid, device=device), (grid,) * batch, grid)
-
-    @property
-    def batch(self) -> int:
-        """Number of samples."""
-        return len(self.lengths)
-
-    @property
-    def total(self) -> int:
-        """Number of kept tokens of the batch."""
-        return self.index.shape[0]
-
-    @property
-    def max_length(self) -> int:
-        """Longest sample."""
-        return max(self.lengths, default=0)
-
-    @property
-    def is_uniform(self) -> bool:
-        """Whether every sample keeps equally many tokens (then a dense view exists)."""
-        return len(set(self.lengths)) <= 1
-
-    @property
-    def sample(self) -> Int[Tensor, " total"]:
-        """Sample number of each kept token."""
-        return self.index // self.grid
-
-    @property
-    def position(self) -> Int[Tensor, " total"]:
-        """Position of each kept token in its sample's grid, ``0 .. n - 1``."""
-        return self.index % self.grid
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Packing:  # noqa: FBT001, FBT002
-        """The same packing with its tensors on ``device``."""
-        return dataclasses.replace(
-            self,
-            index=self.index.to(device, non_blocking=non_blocking),
-            offsets=self.offsets.to(device, non_blocking=non_blocking),
-        )
+    context: float
+    target: float
 
 
 @dataclass(frozen=True)
 class TokenMasks:
     """What is hidden in each sample of a batch.
+
+    A clip may be masked in several ways at once. The packings then hold ``views * b`` masked
+    samples, of which number ``v * b + i`` is clip ``i`` under mask ``v``; whatever is said per
+    sample below is said per masked sample.
 
     Attributes:
         context: the visible tokens, the only ones the context encoder sees.
@@ -107,6 +51,7 @@ class TokenMasks:
             the hidden objects, or every value where a sample's regions are not objects.
         objects: ids of the objects hidden in each sample; empty where regions are not objects.
         fallback: whether a sample fell back to geometric blocks.
+        views: masks per clip.
     """
 
     context: Packing
@@ -117,6 +62,7 @@ class TokenMasks:
     hidden_ids: Bool[Tensor, "b 256"]
     objects: tuple[tuple[int, ...], ...]
     fallback: tuple[bool, ...]
+    views: int = 1
 
     @classmethod
     def build(
@@ -125,12 +71,17 @@ class TokenMasks:
         slots: Int[Tensor, "b n"],
         objects: Sequence[Sequence[int]],
         fallback: Sequence[bool],
+        *,
+        views: int = 1,
     ) -> TokenMasks:
         """From dense CPU tensors: ``slots`` is the slot of each target token and -1 elsewhere.
 
         Raises:
-            ValueError: a token is both context and target, or a sample has no context or target.
+            ValueError: a token is both context and target, a sample has no context or target, or
+                the rows are no whole number of views.
         """
+        if views < 1 or len(slots) % views:
+            raise ValueError(f"{len(slots)} masks are not {views} views of equally many clips.")
         hidden = slots >= 0
         if bool((context & hidden).any()):
             raise ValueError("A token cannot be context and target at once.")
@@ -152,6 +103,37 @@ class TokenMasks:
             hidden_ids=hidden_ids,
             objects=tuple(tuple(ids) for ids in objects),
             fallback=tuple(fallback),
+            views=views,
+        )
+
+    @property
+    def clips(self) -> int:
+        """``b``, the number of clips; each is masked ``views`` times."""
+        return self.context.batch // self.views
+
+    def join(
+        self, visible: Float[Tensor, "c d"], hidden: Float[Tensor, "m d"]
+    ) -> Float[Tensor, "c_plus_m d"]:
+        """Context and target tokens laid out as ``joint``."""
+        return torch.cat([visible, hidden])[self.joint_order]
+
+    def part(
+        self, tokens: Float[Tensor, "c_plus_m d"]
+    ) -> tuple[Float[Tensor, "c d"], Float[Tensor, "m d"]]:
+        """Context and target tokens out of a tensor laid out as ``joint``: undoes :meth:`join`."""
+        apart = torch.empty_like(tokens).index_copy(0, self.joint_order, tokens)
+        return apart[: self.context.total], apart[self.context.total :]
+
+    def shares(self) -> tuple[KeptShares, ...]:
+        """What each mask keeps, one entry per view, from lengths on the host."""
+        tokens = self.clips * self.context.grid
+        starts = range(0, self.context.batch, self.clips)
+        return tuple(
+            KeptShares(
+                context=sum(self.context.lengths[start : start + self.clips]) / tokens,
+                target=sum(self.target.lengths[start : start + self.clips]) / tokens,
+            )
+            for start in starts
         )
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> TokenMasks:  # noqa: FBT001, FBT002
@@ -202,7 +184,8 @@ class SceneBatch:
     """Clips with their objects. A still image is a clip of one frame.
 
     Attributes:
-        frames: RGB, 0..255; floats are made on the device, inside the model's step.
+        frames: RGB, 0..255; floats are made on the device, inside the model's step. Floats are
+            taken for normalised already.
         coverage: how much of each token's pixels an object covers, 255 = all. Object id ``i`` is
             row ``i - 1``; rows beyond a sample's objects are zero.
         keys: name of each sample, unique in its data set.
@@ -214,7 +197,7 @@ class SceneBatch:
         targets: values to probe for, one float per sample and NaN where undefined.
     """
 
-    frames: UInt8[Tensor, "b t h w 3"]
+    frames: UInt8[Tensor, "b t h w 3"] | Float[Tensor, "b t h w 3"]
     coverage: UInt8[Tensor, "b k tt hh ww"]
     keys: tuple[str, ...]
     masks: TokenMasks | None = None

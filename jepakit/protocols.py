@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -100,3 +101,35 @@ class Masker(Protocol):
 
     def __call__(self, sample: MaskInput, generator: torch.Generator) -> SampleMask:
         """Mask one sample."""
+
+
+Seed = tuple[int | str, ...]
+"""Names a stream of random numbers, see :func:`jepakit.seeds.derive_seed`."""
+
+
+@runtime_checkable
+class BatchMasker(Protocol):
+    """Chooses what is hidden in a batch at once: under several masks per clip, or cut to a length.
+
+    All randomness comes from ``seeds``.
+    """
+
+    @property
+    def views(self) -> int:
+        """Masks per clip."""
+
+    @property
+    def max_slots(self) -> int:
+        """Most regions that a masked sample can have: every slot is below it."""
+
+    def mask(self, samples: Sequence[MaskInput], seeds: Sequence[Seed]) -> list[SampleMask]:
+        """``views * b`` masks, number ``v * b + i`` is mask ``v`` of sample ``i``.
+
+        Args:
+            samples: of one grid.
+            seeds: one per sample, such as (run seed, epoch, key).
+        """
+
+
+AnyMasker = Masker | BatchMasker
+"""What the data module masks with, see :func:`jepakit.masks.draw_masks`."""

@@ -12,9 +12,8 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from jepakit.batch import SceneBatch, TokenMasks
-from jepakit.masks.batching import mask_batch
-from jepakit.protocols import Masker, MaskInput
-from jepakit.seeds import generator
+from jepakit.masks.batching import draw_masks
+from jepakit.protocols import AnyMasker, MaskInput
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def collate(
     clips: Sequence[Clip],
     pixels: Pixels,
     *,
-    masker: Masker | None = None,
+    masker: AnyMasker | None = None,
     seed: int = 0,
     targets: Sequence[str] = (),
 ) -> SceneBatch:
@@ -64,7 +63,8 @@ def collate(
     Args:
         clips: one per row of ``pixels``.
         pixels: frames and what else was decoded; the batch shares this memory.
-        masker: chooses what is hidden, with ``generator(seed, epoch, key)`` for each sample.
+        masker: chooses what is hidden, of each sample with ``generator(seed, epoch, key)`` or of
+            all together with these seeds.
         seed: of the run.
         targets: labels to hand on; NaN where a sample has none.
     """
@@ -100,16 +100,11 @@ def _mask(
     clips: Sequence[Clip],
     frames: torch.Tensor,
     coverage: torch.Tensor,
-    masker: Masker,
+    masker: AnyMasker,
     seed: int,
 ) -> TokenMasks:
-    masks = []
-    for clip, picture, covered in zip(clips, frames, coverage, strict=True):
-        sample = MaskInput(covered[: clip.coverage.shape[0]], picture, clip.removed)
-        masks.append(masker(sample, generator(seed, clip.epoch, clip.key)))
-    return mask_batch(masks, _grid(coverage))
-
-
-def _grid(coverage: torch.Tensor) -> tuple[int, int, int]:
-    tubelets, rows, columns = coverage.shape[2:]
-    return tubelets, rows, columns
+    samples = [
+        MaskInput(covered[: clip.coverage.shape[0]], picture, clip.removed)
+        for clip, picture, covered in zip(clips, frames, coverage, strict=True)
+    ]
+    return draw_masks(masker, samples, [(seed, clip.epoch, clip.key) for clip in clips])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from matplotlib.figure import Figure as Drawing
 from torch import Tensor
 
@@ -17,8 +17,8 @@ from jepakit.data.shard_reader import ShardReader
 from jepakit.evals.figures.clips import clip_strip
 from jepakit.evals.figures.counterfactual import counterfactual_figure
 from jepakit.evals.figures.tokens import token_components, token_similarity
-from jepakit.protocols import Encoder, Intervenes, Masker, MaskInput
-from jepakit.seeds import generator
+from jepakit.masks import draw_masks
+from jepakit.protocols import AnyMasker, Encoder, Intervenes, MaskInput
 
 
 @dataclass(frozen=True)
@@ -86,19 +86,23 @@ def telling_removals(reader: ShardReader, count: int, *, look_at: int = 200) -> 
     return list(removals.values())
 
 
-def mask_drawing(sample: Sample, encoder: Encoder, masker: Masker, *, seed: int = 0) -> Drawing:
-    """The clip, its objects, and the context that one draw of the masker leaves."""
-    mask = masker(
-        MaskInput(torch.from_numpy(_coverage(sample, encoder)), torch.from_numpy(sample.frames)),
-        generator("report", seed, sample.key),
-    )
-    visible: Bool[np.ndarray, "tt hh ww"] = mask.context.numpy().astype(bool)
-    return clip_strip(
-        sample.frames,
-        labels=sample.labels,
-        visible=visible.reshape(encoder.request.grid),
-        fps=sample.meta["fps"],
-    )
+def mask_drawings(
+    sample: Sample, encoder: Encoder, masker: AnyMasker, *, seed: int = 0
+) -> list[Drawing]:
+    """The clip, its objects, and the context that one draw of each of its masks leaves."""
+    seen = MaskInput(torch.from_numpy(_coverage(sample, encoder)), torch.from_numpy(sample.frames))
+    masks = draw_masks(masker, [seen], [("report", seed, sample.key)])
+    visible = torch.zeros(masks.views * masks.context.grid, dtype=torch.bool)
+    visible[masks.context.index] = True
+    return [
+        clip_strip(
+            sample.frames,
+            labels=sample.labels,
+            visible=context.numpy().reshape(encoder.request.grid),
+            fps=sample.meta["fps"],
+        )
+        for context in visible.chunk(masks.views)
+    ]
 
 
 def token_drawings(sample: Sample, encoders: dict[str, Encoder]) -> tuple[Drawing, Drawing]:

@@ -18,7 +18,7 @@ from jepakit.evals.probe_result import ProbeResult
 from jepakit.evals.report import Animation, Facts, Figure, Part, Section, Table, Text, build_report
 from jepakit.evals.run_clips import (
     Removal,
-    mask_drawing,
+    mask_drawings,
     removal_drawing,
     telling_removals,
     telling_samples,
@@ -158,9 +158,11 @@ class RunReport:
             )
         ]
         for sample in telling_samples(self.reader, 3):
-            drawing = mask_drawing(sample, self.encoder, masker)
             alt = f"Clip {sample.key}, its objects, and its visible context"
-            parts.append(Figure(drawing, alt=alt, caption=f"Clip {sample.key}"))
+            parts += [
+                Figure(drawing, alt=alt, caption=f"Clip {sample.key}")
+                for drawing in mask_drawings(sample, self.encoder, masker)
+            ]
         return parts
 
     def _tokens(self) -> list[Part]:

@@ -15,7 +15,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from jepakit.batch import BatchRequest, SceneBatch
-from jepakit.protocols import Masker
+from jepakit.protocols import AnyMasker
 from jepakit.seeds import derive_seed
 from jepakit.training.ema import Ema
 from jepakit.training.finite_guard import FiniteGuard, gradient_norm, poison
@@ -95,7 +95,7 @@ class JepaModule(LightningModule, ABC):
 
     @property
     @abstractmethod
-    def masker(self) -> Masker | None:
+    def masker(self) -> AnyMasker | None:
         """What the data module hides, or nothing."""
 
     @abstractmethod

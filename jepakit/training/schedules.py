@@ -37,6 +37,32 @@ def warmup_cosine(
     return cosine(step + 1 - warmup, start=peak, end=end, total=total - warmup)
 
 
+def trapezoid(
+    step: int, *, start: float, peak: float, end: float, warmup: int, cooldown: int, total: int
+) -> float:
+    """Linear from ``start`` to ``peak``, constant, then a line to ``end`` over ``cooldown`` steps.
+
+    Counted as :func:`warmup_cosine` does: step ``total - 1`` is the first at ``end``. With
+    ``cooldown = total - warmup`` nothing is constant; ``warmup = 0, cooldown = total`` is a plain
+    line; ``end = peak`` stays constant after the warm-up.
+
+    V-JEPA 2 trains with the last of these and cools down on the plain line; V-JEPA 2-AC uses all
+    three parts. Their code counts on past ``total``, where its lines fall below ``end`` (and below
+    0) and its cosines turn back.
+
+    Raises:
+        ValueError: warm-up and cool-down do not fit into the whole.
+    """
+    if min(warmup, cooldown) < 0 or warmup + cooldown > total or warmup >= total:
+        raise ValueError(
+            f"warmup_steps ({warmup}) must be below the {total} steps of the run, and leave room "
+            f"for the {cooldown} steps of the cool-down."
+        )
+    if step < warmup:
+        return start + (peak - start) * (step + 1) / warmup
+    return ramp(step + 1, start=peak, end=end, begin=total - cooldown, until=total)
+
+
 def linear_scaling(lr: float, *, batch: int, reference: int) -> float:
     """``lr * batch / reference``: the rate for a global batch, stated for a reference batch.
 
@@ -44,3 +70,16 @@ def linear_scaling(lr: float, *, batch: int, reference: int) -> float:
     Goyal et al., "Accurate, large minibatch SGD"; it holds for SGD and is only a habit for Adam.
     """
     return lr * batch / reference
+
+
+def ramp(step: int, *, start: float, end: float, begin: int, until: int) -> float:
+    """``start`` up to step ``begin``, a straight line, and ``end`` from step ``until`` on.
+
+    With ``begin == until`` it is ``end`` from there on. Source: the weight of V-JEPA 2.1's loss on
+    visible tokens.
+    """
+    if step >= until:
+        return end
+    if step <= begin:
+        return start
+    return start + (end - start) * (step - begin) / (until - begin)

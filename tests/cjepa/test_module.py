@@ -11,8 +11,9 @@ from cjepa import CausalJEPA, LearnedObjects, Predictor
 from cjepa.counterfactual import removal_masks
 from jepakit.batch import SceneBatch
 from jepakit.losses import CausalResidualLoss, LatentLoss, SketchedSigReg, SmallBatchWarning
-from jepakit.masks import ObjectMasker
+from jepakit.masks import ObjectMasker, SeveralMasks, Tubes, draw_masks
 from jepakit.nn.vit import VisionTransformer
+from jepakit.protocols import MaskInput
 from jepakit.seeds import generator
 
 pytestmark = pytest.mark.filterwarnings("ignore::jepakit.losses.SmallBatchWarning")
@@ -176,6 +177,13 @@ def test_more_regions_than_slots_are_refused(encoder: VisionTransformer) -> None
 def test_a_batch_without_masks_is_refused(encoder: VisionTransformer, batch: SceneBatch) -> None:
     with pytest.raises(ValueError, match="carries no masks"):
         build(encoder).loss(batch)
+
+
+def test_several_masks_per_clip_are_refused(encoder: VisionTransformer, batch: SceneBatch) -> None:
+    seen = [MaskInput(c, f) for c, f in zip(batch.coverage, batch.frames, strict=True)]
+    masks = draw_masks(SeveralMasks([Tubes(), Tubes()]), seen, [(0, key) for key in batch.keys])
+    with pytest.raises(ValueError, match="2 masks per clip and Causal-JEPA takes one"):
+        build(encoder).loss(dataclasses.replace(batch, masks=masks))
 
 
 def test_spectral_sigreg_refuses_a_batch_of_one(

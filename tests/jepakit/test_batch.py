@@ -50,6 +50,44 @@ def test_joint_order_interleaves_context_and_target_per_sample() -> None:
     assert torch.equal(masks.slot, slots[slots >= 0])
 
 
+def test_join_lays_tokens_out_as_joint_and_part_undoes_it() -> None:
+    masks, _, _ = masks_of()
+    rows = torch.arange(60.0).unsqueeze(1) * torch.tensor([1.0, -1.0])  # of token index
+    visible, hidden = rows[masks.context.index], rows[masks.target.index]
+    joined = masks.join(visible, hidden)
+    assert torch.equal(joined, rows[masks.joint.index])
+    assert all(
+        torch.equal(a, b) for a, b in zip(masks.part(joined), (visible, hidden), strict=True)
+    )
+    weights = torch.randn(joined.shape, generator=generator(1))
+    visible.requires_grad_()
+    (masks.join(visible, hidden) * weights).sum().backward()
+    assert torch.equal(visible.grad, masks.part(weights)[0])
+
+
+def test_views_are_counted_and_say_what_they_keep() -> None:
+    rows = ["1110", "1000", "1100", "0001", "0001", "0001"]  # three clips under two masks
+    context = torch.tensor([[int(kept) for kept in row] for row in rows]).bool()
+    slots = torch.where(context, -1, 0)
+    slots[3, 0] = -1  # neither
+    masks = TokenMasks.build(context, slots, [()] * 6, [False] * 6, views=2)
+    assert masks.clips == 3
+    assert masks.to("cpu").views == 2
+    first, second = masks.shares()
+    assert (first.context, first.target) == (6 / 12, 6 / 12)
+    assert (second.context, second.target) == (3 / 12, 8 / 12)
+    plain = TokenMasks.build(context, slots, [()] * 6, [False] * 6)
+    assert (plain.views, plain.clips) == (1, 6)
+    assert plain.shares()[0].context == 9 / 24
+
+
+@pytest.mark.parametrize("views", [0, 3])
+def test_views_must_divide_the_masks(views: int) -> None:
+    _, context, slots = masks_of()
+    with pytest.raises(ValueError, match=f"5 masks are not {views} views"):
+        TokenMasks.build(context, slots, [()] * 5, [False] * 5, views=views)
+
+
 def test_hidden_ids_name_objects_or_everything() -> None:
     masks, _, _ = masks_of()
     assert masks.hidden_ids[0].nonzero().flatten().tolist() == [1]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from jepakit.training import Optimization
+from jepakit.training.optimization import Schedule
 
 
 def test_rates_scale_with_the_batch_only_if_asked() -> None:
@@ -11,6 +12,28 @@ def test_rates_scale_with_the_batch_only_if_asked() -> None:
     scaled = Optimization(lr=1e-3, warmup_steps=0, reference_batch=256)
     assert plain.lr_at(3, 10, 1024) == plain.lr_at(3, 10)
     assert scaled.lr_at(3, 10, 1024) == pytest.approx(4 * plain.lr_at(3, 10))
+
+
+def test_schedules_part_after_the_warm_up() -> None:
+    def rates(schedule: Schedule, **options: int) -> list[float]:
+        recipe = Optimization(lr=1.0, final_lr=0.2, warmup_steps=2, schedule=schedule, **options)
+        return [recipe.lr_at(step, 10) for step in range(11)]
+
+    assert rates("cosine")[5] == pytest.approx(0.6)
+    assert rates("constant") == [0.5] + [1.0] * 10
+    assert rates("linear")[:3] == pytest.approx([0.5, 1.0, 0.9])
+    assert rates("linear")[9:] == pytest.approx([0.2, 0.2])
+    assert rates("trapezoid", cooldown_steps=4) == pytest.approx(
+        [0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 0.8, 0.6, 0.4, 0.2, 0.2]
+    )
+
+
+def test_schedules_that_do_not_fit_are_refused_before_training() -> None:
+    recipe = Optimization(warmup_steps=3, schedule="trapezoid", cooldown_steps=8)
+    with pytest.raises(ValueError, match=r"warmup_steps \(3\) must be below the 10 steps"):
+        recipe.lr_at(0, 10)
+    with pytest.raises(ValueError, match=r"warmup_steps \(12\) must be below the 10 steps"):
+        Optimization(warmup_steps=12, schedule="linear").lr_at(0, 10)
 
 
 def test_weight_decay_is_constant_or_a_cosine() -> None:
@@ -33,11 +56,21 @@ def test_reference_batch_needs_a_batch() -> None:
         ({"warmup_steps": -1}, "warmup_steps must not be negative"),
         ({"total_steps": 0}, "total_steps must be at least 1"),
         ({"reference_batch": 0}, "reference_batch must be at least 1"),
+        ({"schedule": "trapezoid"}, "cooldown_steps is None and schedule 'trapezoid'"),
+        ({"cooldown_steps": 5}, "cooldown_steps is 5 and schedule 'cosine'"),
+        ({"schedule": "trapezoid", "cooldown_steps": 0}, "cooldown_steps must be at least 1"),
     ],
 )
 def test_impossible_values_are_refused(options: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Optimization(**options)
+
+
+def test_an_unknown_schedule_is_refused() -> None:
+    recipe = Optimization()
+    object.__setattr__(recipe, "schedule", "step")  # tests check types before the recipe does
+    with pytest.raises(ValueError, match=r"schedule is one of .*'trapezoid'.*, not 'step'"):
+        recipe.__post_init__()
 
 
 def test_optimizer_takes_the_recipe() -> None:
