@@ -53,6 +53,7 @@ def packed(encoder: VisionTransformer, frames: Tensor, packing: Packing) -> Tens
 
 def padded(encoder: VisionTransformer, frames: Tensor, packing: Packing) -> Tensor:
     """The same through samples padded to the longest."""
+    assert encoder.positions is not None
     x = encoder.patches(frames, packing) + encoder.positions(packing.position)
     columns = torch.arange(packing.max_length, device=x.device)
     mask = None
@@ -63,6 +64,7 @@ def padded(encoder: VisionTransformer, frames: Tensor, packing: Packing) -> Tens
 
 def full(encoder: VisionTransformer, frames: Tensor, packing: Packing) -> Tensor:
     """The same through every token of the grid."""
+    assert encoder.positions is not None
     everything = Packing.full(packing.batch, packing.grid, frames.device)
     x = encoder.patches(frames, everything) + encoder.positions(everything.position)
     keep = torch.zeros(packing.batch * packing.grid, dtype=torch.bool, device=x.device)

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from jepakit.batch import Packing
 from jepakit.nn.attention import Kernel, attend
 from jepakit.nn.edits import Tap
+from jepakit.nn.ragged import rows_of
+from jepakit.nn.rotary import Rotation, rotate
 
 EPS = 1e-6
 
@@ -21,7 +23,7 @@ EPS = 1e-6
 class Block(nn.Module):
     """``x + attention(norm x)``, then ``x + mlp(norm x)``; with ``cross``, cross-attention between.
 
-    LayerNorm eps 1e-6, biases everywhere, MLP ``fc2(gelu(fc1 x))`` with the exact (erf) GELU.
+    Biases everywhere, MLP ``fc2(gelu(fc1 x))`` with the exact (erf) GELU.
     Names of the intermediates: ``attn``, ``cross`` (with ``cross=True``), ``mlp.hidden`` (after the
     GELU), ``mlp``, ``out`` (the residual stream after the block). ``attn``, ``cross`` and ``mlp``
     are what is added to the stream.
@@ -38,6 +40,7 @@ class Block(nn.Module):
         mlp_ratio: float = 4.0,
         kernel: Kernel = "auto",
         cross: bool = False,
+        eps: float = EPS,
     ) -> None:
         """Set up weights with PyTorch's defaults; see :func:`jepakit.nn.initial.initialise`.
 
@@ -47,6 +50,7 @@ class Block(nn.Module):
             mlp_ratio: hidden width of the MLP over ``width``.
             kernel: attention kernel, see :data:`jepakit.nn.attention.Kernel`.
             cross: whether tokens also attend to a context.
+            eps: of the LayerNorms.
 
         Raises:
             ValueError: ``width`` is not a multiple of ``heads``.
@@ -58,17 +62,17 @@ class Block(nn.Module):
         self.kernel: Kernel = kernel
         self.cross = cross
         self.backend: str | None = None
-        hidden = int(width * mlp_ratio)
-        self.norm1 = nn.LayerNorm(width, eps=EPS)
+        hidden = round(width * mlp_ratio)
+        self.norm1 = nn.LayerNorm(width, eps=eps)
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
         if cross:
-            self.norm_query = nn.LayerNorm(width, eps=EPS)
-            self.norm_context = nn.LayerNorm(width, eps=EPS)
+            self.norm_query = nn.LayerNorm(width, eps=eps)
+            self.norm_context = nn.LayerNorm(width, eps=eps)
             self.cross_q = nn.Linear(width, width)
             self.cross_kv = nn.Linear(width, 2 * width)
             self.cross_proj = nn.Linear(width, width)
-        self.norm2 = nn.LayerNorm(width, eps=EPS)
+        self.norm2 = nn.LayerNorm(width, eps=eps)
         self.fc1 = nn.Linear(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
 
@@ -90,8 +94,10 @@ class Block(nn.Module):
         *,
         context: Float[Tensor, "c d"] | None = None,
         context_packing: Packing | None = None,
+        rotation: Rotation | None = None,
+        wanted: Packing | None = None,
         tap: Tap | None = None,
-    ) -> Float[Tensor, "total d"]:
+    ) -> Float[Tensor, "wanted d"]:
         """Process the tokens of every sample.
 
         Args:
@@ -99,6 +105,9 @@ class Block(nn.Module):
             packing: their layout.
             context: packed tokens to attend to; required with ``cross``, refused without.
             context_packing: layout of ``context``.
+            rotation: turns queries and keys of the self-attention by their tokens' positions.
+            wanted: which tokens to return; all attend to all, but the rest of the block runs on
+                these alone. All tokens by default.
             tap: sees, and may change, the intermediates in ``names``.
 
         Raises:
@@ -109,8 +118,14 @@ class Block(nn.Module):
                 f"A block with cross={self.cross} "
                 + ("needs context and context_packing." if self.cross else "takes no context.")
             )
-        q, k, v = self._part("_enter", tap)(x)
-        attended = attend(q, k, v, packing, kernel=self.kernel)
+        q, k, v = self._part("_enter", tap)(x, rotation)
+        if wanted is None:
+            attended = attend(q, k, v, packing, kernel=self.kernel)
+        else:
+            rows = rows_of(packing, wanted)
+            x, q = x.index_select(0, rows), q.index_select(0, rows)
+            attended = attend(q, k, v, wanted, packing, kernel=self.kernel)
+            packing = wanted
         if self.cross:
             x, q, k, v = self._part("_between", tap)(x, attended, context, tap)
             attended = attend(q, k, v, packing, context_packing, kernel=self.kernel)
@@ -128,8 +143,12 @@ class Block(nn.Module):
     def _heads(self, x: Tensor, parts: int) -> tuple[Tensor, ...]:
         return x.unflatten(-1, (parts, self.heads, -1)).unbind(1)
 
-    def _enter(self, x: Tensor) -> tuple[Tensor, ...]:
-        return self._heads(self.qkv(self.norm1(x)), 3)
+    def _enter(self, x: Tensor, rotation: Rotation | None) -> tuple[Tensor, ...]:
+        if rotation is None:
+            return self._heads(self.qkv(self.norm1(x)), 3)
+        heads = self.qkv(self.norm1(x)).unflatten(-1, (3, self.heads, -1))
+        qk, v = heads.split([2, 1], dim=1)
+        return (*rotate(qk, rotation).unbind(1), v.squeeze(1))
 
     def _between(
         self, x: Tensor, attended: Tensor, context: Tensor, tap: Tap | None

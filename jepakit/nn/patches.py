@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor, nn
 
 from jepakit.batch import BatchRequest, Packing
@@ -17,7 +19,8 @@ class PatchEmbedding(nn.Module):
 
     Equal to a 3-D convolution whose stride is its kernel, but kept patches are gathered as uint8
     first: a quarter of the bytes, and no work on the patches that are dropped. Mean and standard
-    deviation are ImageNet's; frames become floats here, on the frames' own device.
+    deviation are ImageNet's; frames become floats here, on the frames' own device. Frames that come
+    as floats are taken for normalised and projected as they are.
     """
 
     scale: Tensor
@@ -43,28 +46,52 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Linear(3 * pixels, width)
 
     def forward(
-        self, frames: UInt8[Tensor, "b t h w 3"], packing: Packing
+        self, frames: UInt8[Tensor, "b t h w 3"] | Float[Tensor, "b t h w 3"], packing: Packing
     ) -> Float[Tensor, "total d"]:
         """Tokens of the kept patches, without position.
 
+        Args:
+            frames: RGB 0..255, or floats that are normalised already.
+            packing: the kept tokens; of ``v b`` samples where every clip is masked ``v`` times, all
+                clips under the first mask, then all under the next.
+
         Raises:
-            ValueError: the clips are not of the requested size, or as many as the packing's.
+            ValueError: the clips are not of the requested size, or do not divide the packing's.
         """
         request = self.request
-        expected = (packing.batch, request.frames, *request.size, 3)
-        if tuple(frames.shape) != expected:
+        clip = (request.frames, *request.size, 3)
+        clips = frames.shape[0]
+        if tuple(frames.shape[1:]) != clip or not clips or packing.batch % clips:
+            expected = (packing.batch, *clip)
             raise ValueError(
                 f"The encoder takes clips (b t h w 3) of shape {expected}, came "
                 f"{tuple(frames.shape)}."
             )
-        patches = gather_patches(frames, packing.index, request)
+        rows = packing.index
+        if packing.batch > clips:
+            rows = rows % (clips * packing.grid)
+        patches = gather_patches(frames, rows, request)
+        if frames.is_floating_point():
+            return self.proj(patches)
         # uint8 * float32 is promoted inside the kernel: the float copy is made once.
         return self.proj(torch.addcmul(self.shift, patches, self.scale))
 
+    @property
+    def pixels(self) -> int:
+        """Numbers that a token is projected from."""
+        return self.proj.in_features
+
+    def resized(self, request: BatchRequest) -> PatchEmbedding:
+        """The same weights for clips of another length or size."""
+        _check_divides(request)
+        twin = copy.copy(self)
+        twin.request = request
+        return twin
+
 
 def gather_patches(
-    frames: UInt8[Tensor, "b t h w 3"], index: Int[Tensor, " total"], request: BatchRequest
-) -> UInt8[Tensor, "total pixels"]:
+    frames: Shaped[Tensor, "b t h w 3"], index: Int[Tensor, " total"], request: BatchRequest
+) -> Shaped[Tensor, "total pixels"]:
     """Pixels of the patches ``index`` of the flattened ``(b tt hh ww)`` grid.
 
     A patch is ``u * p`` stretches of ``3 p`` contiguous bytes, ordered (frame, row, column, RGB).
@@ -83,6 +110,13 @@ def gather_patches(
 def linear_from_conv(weight: Float[Tensor, "d 3 u p p"]) -> Float[Tensor, "d pixels"]:
     """Weight of :class:`PatchEmbedding` for that of a 3-D convolution over RGB clips."""
     return weight.permute(0, 2, 3, 4, 1).flatten(1)
+
+
+def conv_from_linear(
+    weight: Float[Tensor, "d pixels"], *, tubelet: int, patch: int
+) -> Float[Tensor, "d 3 u p p"]:
+    """The inverse of :func:`linear_from_conv`."""
+    return weight.unflatten(1, (tubelet, patch, patch, 3)).permute(0, 4, 1, 2, 3).contiguous()
 
 
 def _check_divides(request: BatchRequest) -> None:

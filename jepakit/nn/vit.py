@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, UInt8
@@ -15,9 +18,23 @@ from jepakit.nn.block import EPS, Block, block_names
 from jepakit.nn.edits import Edit, make_taps
 from jepakit.nn.flops import vit_flops
 from jepakit.nn.initial import initialise
+from jepakit.nn.modalities import ModalPatches
 from jepakit.nn.patches import PatchEmbedding
 from jepakit.nn.pooling import mean_pool
 from jepakit.nn.positions import PositionEmbedding, PositionKind
+from jepakit.nn.rotary import RotaryEmbedding
+
+Position = Literal["sincos", "learned", "rope", "rope_tiled", "rope_stretched"]
+"""How an encoder knows where a token is.
+
+``sincos``, ``learned``: a vector added to the token, fixed or learned.
+``rope``: queries and keys turned by (time, row, column), see :class:`RotaryEmbedding`.
+``rope_tiled``: the same with the tiled frequencies of the published V-JEPA 2.0 weights.
+``rope_stretched``: ``rope`` with rows and columns stretched to the positions of a frame of 256
+pixels (V-JEPA 2.1), so that larger frames are seen as finer ones.
+"""
+
+PRETRAINED_PIXELS = 256
 
 
 @dataclass(frozen=True)
@@ -25,7 +42,7 @@ class Encoded:
     """Latents of the kept tokens.
 
     Attributes:
-        tokens: one row per kept token, after the last norm.
+        tokens: one row per kept token, after the last norm; all levels side by side on request.
         packing: which token each row is.
         captured: the intermediates that were asked for, by name.
     """
@@ -63,7 +80,8 @@ class VisionTransformer(nn.Module):
     ``blocks.07.attn``, ``blocks.07.mlp.hidden`` (``d`` is the MLP's), ``blocks.07.mlp``,
     ``blocks.07.out``, and ``norm``, the output. See :class:`jepakit.nn.edits.Edit`.
 
-    Source: Dosovitskiy et al., "An image is worth 16x16 words"; Causal-JEPA, networks.
+    Source: Dosovitskiy et al., "An image is worth 16x16 words"; Causal-JEPA, networks; V-JEPA 2 and
+    2.1 for rotary positions, levels and images.
     """
 
     def __init__(
@@ -77,7 +95,9 @@ class VisionTransformer(nn.Module):
         patch: int = 16,
         tubelet: int = 2,
         mlp_ratio: float = 4.0,
-        position: PositionKind = "sincos",
+        position: Position = "sincos",
+        levels: tuple[int, ...] = (),
+        images: bool = False,
         kernel: Kernel = "auto",
     ) -> None:
         """Build the encoder.
@@ -91,7 +111,10 @@ class VisionTransformer(nn.Module):
             patch: side of a patch in pixels.
             tubelet: frames of a token.
             mlp_ratio: hidden width of the MLP over ``width``.
-            position: fixed sines and cosines of (time, row, column), or learned.
+            position: see :data:`Position`.
+            levels: blocks whose normed outputs make up a hierarchy, the last block included; none
+                by default.
+            images: whether still images have a tokenizer of their own, see :class:`ModalPatches`.
             kernel: attention kernel, see :data:`jepakit.nn.attention.Kernel`.
 
         Raises:
@@ -99,14 +122,24 @@ class VisionTransformer(nn.Module):
         """
         super().__init__()
         square = (size, size) if isinstance(size, int) else size
+        if levels and (sorted(set(levels)) != list(levels) or levels[-1] != depth - 1):
+            raise ValueError(
+                f"levels must rise and end with the last block ({depth - 1}), came {levels}."
+            )
         self.width = width
+        self.heads = heads
         self.mlp_ratio = mlp_ratio
+        self.position: Position = position
+        self.levels = levels
+        self.images = images
         self.request = BatchRequest(frames=frames, size=square, patch=patch, tubelet=tubelet)
-        self.patches = PatchEmbedding(width, request=self.request)
-        self.positions = PositionEmbedding(width, grid=self.grid, kind=position)
+        tokenizer = ModalPatches if images else PatchEmbedding
+        self.patches = tokenizer(width, request=self.request)
+        self.positions, self.rotary = self._positional_parts()
         self.blocks = nn.ModuleList(
             Block(width, heads, mlp_ratio=mlp_ratio, kernel=kernel) for _ in range(depth)
         )
+        self.level_norms = nn.ModuleList(nn.LayerNorm(width, eps=EPS) for _ in levels[:-1])
         self.norm = nn.LayerNorm(width, eps=EPS)
         initialise(self)
 
@@ -129,40 +162,78 @@ class VisionTransformer(nn.Module):
 
     def forward(
         self,
-        frames: UInt8[Tensor, "b t h w 3"],
+        frames: UInt8[Tensor, "b t h w 3"] | Float[Tensor, "b t h w 3"],
         packing: Packing | None = None,
         *,
         capture: Collection[str] = (),
         edits: Mapping[str, Edit] | None = None,
+        hierarchy: bool = False,
     ) -> Encoded:
         """Encode the kept tokens of every clip.
 
         Args:
-            frames: RGB, 0..255.
+            frames: RGB, 0..255; or floats that are normalised already.
             packing: the kept tokens, on the frames' device; all of them by default.
             capture: names of the intermediates to return.
             edits: changes of intermediates by name.
+            hierarchy: return all ``levels`` side by side, ``len(levels) d`` wide, lowest first.
 
         Raises:
             ValueError: clips of another size, a packing of another grid, or an unknown name.
         """
+        tokens = self.tokens
+        if self.images and frames.shape[1] == 1:
+            tokens //= self.grid[0]
         if packing is None:
-            packing = Packing.full(frames.shape[0], self.tokens, frames.device)
-        if packing.grid != self.tokens:
+            packing = Packing.full(frames.shape[0], tokens, frames.device)
+        if packing.grid != tokens:
             raise ValueError(
                 f"The packing is of samples with {packing.grid} tokens, the encoder's have "
-                f"{self.tokens} {self.grid}."
+                f"{tokens} {self.grid}."
             )
         taps = make_taps(self.names, capture, edits) if capture or edits else None
-        x = self.patches(frames, packing) + self.positions(packing.position)
+        x = self.patches(frames, packing)
+        if self.positions is not None:
+            x = x + self.positions(packing.position)
+        rotation = None if self.rotary is None else self.rotary(packing.position)
         if taps is not None:
             x = taps("embed", x)
+        lower: list[Tensor] = []
         for number, block in enumerate(self.blocks):
-            x = block(x, packing, tap=None if taps is None else taps.under(_prefix(number)))
+            tap = None if taps is None else taps.under(_prefix(number))
+            x = block(x, packing, rotation=rotation, tap=tap)
+            if hierarchy and number in self.levels[:-1]:
+                lower.append(self.level_norms[len(lower)](x))
         x = self.norm(x)
-        if taps is None:
-            return Encoded(x, packing)
-        return Encoded(taps("norm", x), packing, taps.captured)
+        if taps is not None:
+            x = taps("norm", x)
+        every = torch.cat([*lower, x], dim=1) if lower else x
+        return Encoded(every, packing, {} if taps is None else taps.captured)
+
+    def resized(
+        self, *, frames: int | None = None, size: int | tuple[int, int] | None = None
+    ) -> VisionTransformer:
+        """The same weights for clips of another length or size; training one trains both.
+
+        Raises:
+            ValueError: sizes that do not divide, or learned positions, which exist for one size.
+        """
+        if self.position == "learned":
+            raise ValueError(
+                f"Learned positions exist only for clips of {self.request.frames} x "
+                f"{self.request.size}; resize the clips instead."
+            )
+        square = (size, size) if isinstance(size, int) else size
+        twin = copy.copy(self)
+        twin._modules = dict(self._modules)
+        twin.request = dataclasses.replace(
+            self.request, frames=frames or self.request.frames, size=square or self.request.size
+        )
+        twin.patches = self.patches.resized(twin.request)
+        parts = zip(("positions", "rotary"), twin._positional_parts(), strict=True)
+        for name, part in parts:
+            twin._modules[name] = part and part.to(self.norm.weight.device)
+        return twin
 
     @torch.no_grad()
     def encode(self, frames: UInt8[Tensor, "b t h w 3"]) -> Float[Tensor, "b n d"]:
@@ -175,7 +246,7 @@ class VisionTransformer(nn.Module):
             self.width,
             lengths,
             depth=len(self.blocks),
-            patch_pixels=self.patches.proj.in_features,
+            patch_pixels=self.patches.pixels,
             mlp_ratio=self.mlp_ratio,
         )
 
@@ -193,6 +264,32 @@ class VisionTransformer(nn.Module):
         for block in self.modules():
             if isinstance(block, Block):
                 block.compile_parts(backend)
+
+    def _positional_parts(self) -> tuple[PositionEmbedding | None, RotaryEmbedding | None]:
+        return positional_parts(
+            self.position,
+            self.width,
+            heads=self.heads,
+            grid=self.grid,
+            patch=self.request.patch,
+        )
+
+
+def positional_parts(
+    position: Position, width: int, *, heads: int, grid: tuple[int, int, int], patch: int
+) -> tuple[PositionEmbedding | None, RotaryEmbedding | None]:
+    """What is added to tokens, or what turns their queries and keys: one of the two is None."""
+    kinds: tuple[PositionKind, ...] = get_args(PositionKind)
+    for kind in kinds:
+        if position == kind:
+            return PositionEmbedding(width, grid=grid, kind=kind), None
+    stretched = position == "rope_stretched"
+    return None, RotaryEmbedding(
+        width // heads,
+        grid=grid,
+        pairing="tiled" if position == "rope_tiled" else "interleaved",
+        pretrained_side=PRETRAINED_PIXELS // patch if stretched else None,
+    )
 
 
 def _prefix(number: int) -> str:

@@ -1,0 +1,28 @@
+"""V-JEPA 2: masked pretraining on video, published checkpoints in and out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vjepa2.encoder import Encoder
+    from vjepa2.module import VJEPA2
+    from vjepa2.objective import FeatureLoss
+    from vjepa2.predictor import Predictor
+
+__all__ = ["VJEPA2", "Encoder", "FeatureLoss", "Predictor"]
+
+HOMES = {
+    "VJEPA2": "vjepa2.module",
+    "Encoder": "vjepa2.encoder",
+    "FeatureLoss": "vjepa2.objective",
+    "Predictor": "vjepa2.predictor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a part when it is asked for: programs of the package answer without torch."""
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(HOMES[name]), name)

@@ -1,0 +1,115 @@
+"""The distance between predicted and target latents, and what training reports of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from jepakit.batch import TokenMasks
+from jepakit.losses.averaging import at_least_float32, sample_mean
+from jepakit.packing import Packing
+
+
+class FeatureLoss(nn.Module):
+    """``mean_d |predicted - target|^p / p``, averaged over a sample's tokens, then over samples.
+
+    V-JEPA 2, equation 1 (``power=1``, as released; the paper's text says L2, ``power=2``). Targets
+    are layer-normalised without affine, predictions are not. Differs: the released code averages
+    over all tokens of a batch at once, which is the same where samples have equally many.
+
+    Args:
+        power: ``p``.
+    """
+
+    def __init__(self, power: Literal[1, 2] = 1) -> None:
+        super().__init__()
+        self.power = power
+
+    def forward(
+        self,
+        predicted: Float[Tensor, "total d"],
+        target: Float[Tensor, "total d"],
+        packing: Packing,
+        *,
+        weight: Float[Tensor, " total"] | None = None,
+    ) -> Float[Tensor, ""]:
+        """The loss; no gradient flows into ``target``.
+
+        Args:
+            predicted: predicted latents.
+            target: normalised latents of the teacher, see :func:`normalised`.
+            packing: layout of both.
+            weight: factor of each token.
+        """
+        error = (at_least_float32(predicted) - at_least_float32(target.detach())).abs()
+        distance = (error if self.power == 1 else error.square() / 2).mean(dim=-1)
+        return sample_mean(distance if weight is None else distance * weight, packing)
+
+
+def normalised(
+    latents: Float[Tensor, "total levels_d"], width: int
+) -> Float[Tensor, "total levels_d"]:
+    """Every level of every token to mean 0 and variance 1."""
+    levels = at_least_float32(latents).unflatten(-1, (-1, width))
+    return F.layer_norm(levels, (width,)).flatten(-2)
+
+
+def nearness(masks: TokenMasks, grid: tuple[int, int, int]) -> Float[Tensor, " c"]:
+    """``1 / sqrt(distance)`` of each visible token to the nearest hidden one of its sample.
+
+    Distances are Euclidean on the token grid (time, row, column), so that a neighbour weighs 1.
+
+    Source: V-JEPA 2.1, the weights of the loss on visible tokens.
+    """
+    _, rows, columns = grid
+
+    def places(packing: Packing) -> tuple[Tensor, ...]:
+        p = packing.position
+        axes = (p // (rows * columns), p // columns % rows, p % columns)
+        return torch.stack(axes, dim=1).float().split(packing.lengths)
+
+    pairs = zip(places(masks.context), places(masks.target), strict=True)
+    nearest = [torch.cdist(visible, hidden).amin(dim=1) for visible, hidden in pairs]
+    return torch.cat(nearest).rsqrt()
+
+
+@dataclass(frozen=True)
+class VJepaLosses:
+    """``L = L_prediction + lambda L_context``.
+
+    Attributes:
+        total: what is minimised.
+        prediction: distance of the hidden tokens' predicted latents to the teacher's.
+        context: the same for the visible tokens; 0 where they are not predicted.
+        context_weight: ``lambda`` in this step.
+        visible: share of the tokens that is visible, mean over masks.
+        hidden: share of the tokens that is hidden, mean over masks.
+        target_std: standard deviation of the teacher's latents over the tokens of the batch, mean
+            over coordinates, before normalisation: it falls to 0 when the encoder collapses.
+        pooled: mean visible latent of each clip, for the collapse monitor and the online probe.
+    """
+
+    total: Float[Tensor, ""]
+    prediction: Float[Tensor, ""]
+    context: Float[Tensor, ""]
+    context_weight: Float[Tensor, ""]
+    visible: Float[Tensor, ""]
+    hidden: Float[Tensor, ""]
+    target_std: Float[Tensor, ""]
+    pooled: Float[Tensor, "b d"]
+
+    def log(self) -> dict[str, Tensor]:
+        """Scalars by name, on the device."""
+        return {
+            "prediction": self.prediction,
+            "context": self.context,
+            "context_weight": self.context_weight,
+            "mask_visible": self.visible,
+            "mask_hidden": self.hidden,
+            "target_std": self.target_std,
+        }
