@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from jepakit.nn.attention import Kernel
-from jepakit.nn.vit import Position, VisionTransformer
+from jepakit.nn.positions import Position
+from jepakit.nn.vit import VisionTransformer
 
 Size = Literal["vit_ti", "vit_s", "vit_b", "vit_l", "vit_h", "vit_g", "vit_gg"]
 """Tiny, small, base, large, huge, giant and gigantic (``ViT-G``)."""
@@ -75,7 +76,7 @@ class Encoder(VisionTransformer):
             size: height and width of a frame in pixels, or one number for a square.
             patch: side of a patch in pixels.
             tubelet: frames of a token.
-            position: other positions than the variant's, see :data:`jepakit.nn.vit.Position`:
+            position: other positions than the variant's, see :data:`jepakit.nn.positions.Position`:
                 ``sincos`` for V-JEPA 1, ``learned`` for I-JEPA.
             kernel: attention kernel, see :data:`jepakit.nn.attention.Kernel`.
 

@@ -36,6 +36,8 @@ class VJEPA2(JepaModule):
         context_weight: ``lambda`` of the loss on visible tokens (2.1); at 0 they are not predicted.
         context_ramp: optimizer steps between which ``lambda`` rises from 0, in a straight line.
         context_nearness: whether visible tokens weigh ``1 / sqrt(distance to a hidden one)``.
+        recompute: keep only the inputs of blocks and run them again in the backward pass: a third
+            more time, and memory for large models.
         optimization: learning rate, weight decay and their schedules.
 
     Raises:
@@ -53,6 +55,7 @@ class VJEPA2(JepaModule):
         context_weight: float = 0.0,
         context_ramp: tuple[int, int] = (0, 0),
         context_nearness: bool = True,
+        recompute: bool = False,
         optimization: Optimization | None = None,
     ) -> None:
         super().__init__(optimization or Optimization())
@@ -65,6 +68,7 @@ class VJEPA2(JepaModule):
                 f"{'no' if self.predictor.context_head is None else 'a'} head for visible tokens: "
                 "set predictor.context to true exactly where context_weight is above 0."
             )
+        self.encoder.recompute = self.predictor.recompute = recompute
         self.feature_loss = feature_loss or FeatureLoss()
         self._masker = masker
         self.context_weight = context_weight
@@ -109,16 +113,15 @@ class VJEPA2(JepaModule):
         if predicted.context is not None:
             seen = self._context_loss(predicted.context, target, masks)
             weight = zero + self._context_weight_at(self.global_step)
-        per_grid = masks.context.batch * masks.context.grid
         pooled = mean_pool(context[:, -self.width :], masks.context)
         return VJepaLosses(
             total=prediction + weight * seen,
             prediction=prediction,
             context=seen,
             context_weight=weight,
-            visible=zero + masks.context.total / per_grid,
-            hidden=zero + masks.target.total / per_grid,
-            target_std=full.float().std(dim=0).mean(),
+            visible=tuple(zero + kept.context for kept in masks.shares()),
+            hidden=tuple(zero + kept.target for kept in masks.shares()),
+            target_std=full.float().unflatten(0, (len(batch), -1)).std(dim=1).mean(),
             pooled=pooled.unflatten(0, (-1, len(batch))).mean(dim=0),
         )
 

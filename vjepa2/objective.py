@@ -87,10 +87,10 @@ class VJepaLosses:
         prediction: distance of the hidden tokens' predicted latents to the teacher's.
         context: the same for the visible tokens; 0 where they are not predicted.
         context_weight: ``lambda`` in this step.
-        visible: share of the tokens that is visible, mean over masks.
-        hidden: share of the tokens that is hidden, mean over masks.
-        target_std: standard deviation of the teacher's latents over the tokens of the batch, mean
-            over coordinates, before normalisation: it falls to 0 when the encoder collapses.
+        visible: share of the tokens that is visible, under each mask of a clip.
+        hidden: share of the tokens that is hidden, under each mask of a clip.
+        target_std: standard deviation of the teacher's latents over the tokens of a clip, mean over
+            coordinates and clips, before normalisation: near 0 all places look the same.
         pooled: mean visible latent of each clip, for the collapse monitor and the online probe.
     """
 
@@ -98,18 +98,19 @@ class VJepaLosses:
     prediction: Float[Tensor, ""]
     context: Float[Tensor, ""]
     context_weight: Float[Tensor, ""]
-    visible: Float[Tensor, ""]
-    hidden: Float[Tensor, ""]
+    visible: tuple[Float[Tensor, ""], ...]
+    hidden: tuple[Float[Tensor, ""], ...]
     target_std: Float[Tensor, ""]
     pooled: Float[Tensor, "b d"]
 
     def log(self) -> dict[str, Tensor]:
-        """Scalars by name, on the device."""
-        return {
+        """Scalars by name, on the device; masks are numbered from 0."""
+        scalars = {
             "prediction": self.prediction,
             "context": self.context,
             "context_weight": self.context_weight,
-            "mask_visible": self.visible,
-            "mask_hidden": self.hidden,
             "target_std": self.target_std,
         }
+        for number, (visible, hidden) in enumerate(zip(self.visible, self.hidden, strict=True)):
+            scalars |= {f"mask{number}_visible": visible, f"mask{number}_hidden": hidden}
+        return scalars

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from jepakit.batch import TokenMasks
 from jepakit.nn.attention import Kernel
-from jepakit.nn.block import EPS, Block
+from jepakit.nn.block import EPS, Block, recomputed
 from jepakit.nn.flops import block_flops, linear_flops
 from jepakit.nn.initial import initialise
-from jepakit.nn.vit import VisionTransformer, positional_parts
+from jepakit.nn.positions import positional_parts
+from jepakit.nn.vit import VisionTransformer
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Predictor(nn.Module):
         """
         super().__init__()
         self.width = width
+        self.recompute = False
         self.hierarchy = hierarchy and len(encoder.levels) > 1
         levels = len(encoder.levels) if self.hierarchy else 1
         incoming, outgoing = levels * encoder.width, levels * (target_width or encoder.width)
@@ -115,9 +117,10 @@ class Predictor(nn.Module):
         if self.images:
             tokens = tokens + (self.image_embedding if image else self.video_embedding)
         rotation = None if self.rotary is None else self.rotary(masks.joint.position)
+        run = recomputed if self.recompute else Block.__call__
         *most, last = self.blocks
         for block in most:
-            tokens = block(tokens, masks.joint, rotation=rotation)
+            tokens = run(block, tokens, masks.joint, rotation=rotation)
         if self.context_head is None:
             hidden = last(tokens, masks.joint, rotation=rotation, wanted=masks.target)
             return Prediction(self.target_head(self.norm(hidden)), None)

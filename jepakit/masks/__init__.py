@@ -7,6 +7,7 @@ from jepakit.masks.released_multiblock import ReleasedMultiblock
 from jepakit.masks.released_tubes import ReleasedTubes
 from jepakit.masks.several import SeveralMasks
 from jepakit.masks.slots import SlotAssignment, SlotAttention
+from jepakit.masks.spacetime import SpacetimeBlocks
 from jepakit.masks.superpixels import SuperpixelMasker
 from jepakit.masks.tubes import TubeMasker, Tubes
 
@@ -18,6 +19,7 @@ __all__ = [
     "SeveralMasks",
     "SlotAssignment",
     "SlotAttention",
+    "SpacetimeBlocks",
     "SuperpixelMasker",
     "TubeMasker",
     "Tubes",

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from jepakit.batch import Packing
 from jepakit.nn.attention import Kernel, attend
@@ -169,6 +170,13 @@ class Block(nn.Module):
 def block_names(*, cross: bool = False) -> tuple[str, ...]:
     """Names of a block's intermediates, in the order in which they are computed."""
     return ("attn", *(("cross",) if cross else ()), "mlp.hidden", "mlp", "out")
+
+
+def recomputed(block: nn.Module, x: Tensor, packing: Packing, **named: Any) -> Tensor:
+    """A block that keeps its input alone and runs again in the backward pass: memory for time."""
+    if not torch.is_grad_enabled():
+        return block(x, packing, **named)
+    return checkpoint(block, x, packing, use_reentrant=False, **named)
 
 
 def _tapped(tap: Tap | None, name: str, x: Tensor) -> Tensor:

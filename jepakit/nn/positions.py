@@ -1,15 +1,29 @@
-"""Where a token is in its clip: fixed sines and cosines of (time, row, column), or learned."""
+"""Where a token is in its clip: a vector added to it, or a rotation of its queries and keys."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from jepakit.nn.rotary import RotaryEmbedding
+
 PositionKind = Literal["sincos", "learned"]
+
+Position = Literal["sincos", "learned", "rope", "rope_tiled", "rope_stretched"]
+"""How an encoder knows where a token is.
+
+``sincos``, ``learned``: a vector added to the token, fixed or learned.
+``rope``: queries and keys turned by (time, row, column), see :class:`RotaryEmbedding`.
+``rope_tiled``: the same with the tiled frequencies of the published V-JEPA 2.0 weights.
+``rope_stretched``: ``rope`` with rows and columns stretched to the positions of a frame of 256
+pixels (V-JEPA 2.1), so that larger frames are seen as finer ones.
+"""
+
+PRETRAINED_PIXELS = 256
 
 
 class PositionEmbedding(nn.Module):
@@ -37,6 +51,23 @@ class PositionEmbedding(nn.Module):
     def forward(self, position: Int[Tensor, " total"]) -> Float[Tensor, "total d"]:
         """Vectors of the tokens at ``position`` (``0 .. n - 1``, time-major)."""
         return self.table.index_select(0, position)
+
+
+def positional_parts(
+    position: Position, width: int, *, heads: int, grid: tuple[int, int, int], patch: int
+) -> tuple[PositionEmbedding | None, RotaryEmbedding | None]:
+    """What is added to tokens, or what turns their queries and keys: one of the two is None."""
+    kinds: tuple[PositionKind, ...] = get_args(PositionKind)
+    for kind in kinds:
+        if position == kind:
+            return PositionEmbedding(width, grid=grid, kind=kind), None
+    stretched = position == "rope_stretched"
+    return None, RotaryEmbedding(
+        width // heads,
+        grid=grid,
+        pairing="tiled" if position == "rope_tiled" else "interleaved",
+        pretrained_side=PRETRAINED_PIXELS // patch if stretched else None,
+    )
 
 
 def sincos_table(grid: tuple[int, int, int], width: int) -> Float[Tensor, "n d"]:

@@ -64,8 +64,8 @@ class RotaryEmbedding(nn.Module):
                 one; None takes token numbers.
 
         Raises:
-            ValueError: a head too narrow for one pair per axis or not made of pairs, or a single row or column that
-                cannot be stretched.
+            ValueError: a head too narrow for one pair per axis or not made of pairs, or a single
+                row or column that cannot be stretched.
         """
         super().__init__()
         pairs = dim // 3 // 2

@@ -6,7 +6,6 @@ import copy
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, UInt8
@@ -14,27 +13,15 @@ from torch import Tensor, nn
 
 from jepakit.batch import BatchRequest, Packing
 from jepakit.nn.attention import Kernel
-from jepakit.nn.block import EPS, Block, block_names
+from jepakit.nn.block import EPS, Block, block_names, recomputed
 from jepakit.nn.edits import Edit, make_taps
 from jepakit.nn.flops import vit_flops
 from jepakit.nn.initial import initialise
 from jepakit.nn.modalities import ModalPatches
 from jepakit.nn.patches import PatchEmbedding
 from jepakit.nn.pooling import mean_pool
-from jepakit.nn.positions import PositionEmbedding, PositionKind
+from jepakit.nn.positions import Position, PositionEmbedding, positional_parts
 from jepakit.nn.rotary import RotaryEmbedding
-
-Position = Literal["sincos", "learned", "rope", "rope_tiled", "rope_stretched"]
-"""How an encoder knows where a token is.
-
-``sincos``, ``learned``: a vector added to the token, fixed or learned.
-``rope``: queries and keys turned by (time, row, column), see :class:`RotaryEmbedding`.
-``rope_tiled``: the same with the tiled frequencies of the published V-JEPA 2.0 weights.
-``rope_stretched``: ``rope`` with rows and columns stretched to the positions of a frame of 256
-pixels (V-JEPA 2.1), so that larger frames are seen as finer ones.
-"""
-
-PRETRAINED_PIXELS = 256
 
 
 @dataclass(frozen=True)
@@ -111,7 +98,7 @@ class VisionTransformer(nn.Module):
             patch: side of a patch in pixels.
             tubelet: frames of a token.
             mlp_ratio: hidden width of the MLP over ``width``.
-            position: see :data:`Position`.
+            position: see :data:`jepakit.nn.positions.Position`.
             levels: blocks whose normed outputs make up a hierarchy, the last block included; none
                 by default.
             images: whether still images have a tokenizer of their own, see :class:`ModalPatches`.
@@ -128,6 +115,7 @@ class VisionTransformer(nn.Module):
             )
         self.width = width
         self.heads = heads
+        self.recompute = False
         self.mlp_ratio = mlp_ratio
         self.position: Position = position
         self.levels = levels
@@ -199,9 +187,10 @@ class VisionTransformer(nn.Module):
         if taps is not None:
             x = taps("embed", x)
         lower: list[Tensor] = []
+        run = recomputed if self.recompute else Block.__call__
         for number, block in enumerate(self.blocks):
             tap = None if taps is None else taps.under(_prefix(number))
-            x = block(x, packing, rotation=rotation, tap=tap)
+            x = run(block, x, packing, rotation=rotation, tap=tap)
             if hierarchy and number in self.levels[:-1]:
                 lower.append(self.level_norms[len(lower)](x))
         x = self.norm(x)
@@ -273,23 +262,6 @@ class VisionTransformer(nn.Module):
             grid=self.grid,
             patch=self.request.patch,
         )
-
-
-def positional_parts(
-    position: Position, width: int, *, heads: int, grid: tuple[int, int, int], patch: int
-) -> tuple[PositionEmbedding | None, RotaryEmbedding | None]:
-    """What is added to tokens, or what turns their queries and keys: one of the two is None."""
-    kinds: tuple[PositionKind, ...] = get_args(PositionKind)
-    for kind in kinds:
-        if position == kind:
-            return PositionEmbedding(width, grid=grid, kind=kind), None
-    stretched = position == "rope_stretched"
-    return None, RotaryEmbedding(
-        width // heads,
-        grid=grid,
-        pairing="tiled" if position == "rope_tiled" else "interleaved",
-        pretrained_side=PRETRAINED_PIXELS // patch if stretched else None,
-    )
 
 
 def _prefix(number: int) -> str:

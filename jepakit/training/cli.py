@@ -35,7 +35,7 @@ from jepakit.training.option_errors import OptionParser
 from jepakit.training.precision import refuse_emulated_bf16
 from jepakit.training.refusals import REFUSALS, last_words
 from jepakit.training.resumption import own_config, refuse_other_model
-from jepakit.training.runs import RunFolder
+from jepakit.training.runs import RunFolder, fill
 
 TRAINER = {
     "check_val_every_n_epoch": None,  # one endless epoch
@@ -86,6 +86,12 @@ class TrainCLI(LightningCLI):
             help="Continue the run: true, or auto (if there is something to continue).",
         )
         parser.add_argument(
+            "--start_from",
+            type=str | None,
+            help="Run folder whose last weights a new run starts with: an earlier stage, or "
+            "published weights written by vjepa2.convert. Optimizer and schedules start afresh.",
+        )
+        parser.add_argument(
             "--dry-run",
             action="store_true",
             help="Build, take one step, print sizes, write nothing.",
@@ -125,7 +131,9 @@ class TrainCLI(LightningCLI):
         """Build; what a part refuses is told like a wrong option."""
         try:
             super().instantiate_classes()
-        except (ValueError, MisconfigurationException) as error:
+            if self.config["start_from"] and self.checkpoint is None:
+                fill(self.model, RunFolder(Path(self.config["start_from"])))
+        except (ValueError, FileNotFoundError, MisconfigurationException) as error:
             self.parser.error(str(error))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:

@@ -21,6 +21,7 @@ from jepakit.training.ema import Ema
 from jepakit.training.finite_guard import FiniteGuard, gradient_norm, poison
 from jepakit.training.optimization import Optimization
 from jepakit.training.position import reposition
+from jepakit.training.sharding import shard
 
 
 @runtime_checkable
@@ -112,6 +113,11 @@ class JepaModule(LightningModule, ABC):
 
     # -- a training step, in the order of execution ----------------------------------------------
 
+    def configure_model(self) -> None:
+        """Split the parameters over the ranks where the strategy is ``ModelParallelStrategy``."""
+        if self.device_mesh is not None:
+            shard(self, self.device_mesh["data_parallel"])
+
     def setup(self, stage: str) -> None:
         """Freeze the teachers before DDP looks for parameters whose gradients it must reduce.
 
@@ -124,11 +130,7 @@ class JepaModule(LightningModule, ABC):
             self.optimization.lr_at(0, self.total_steps, self._global_batch())
 
     def configure_optimizers(self) -> Optimizer:
-        """AdamW, with the teachers moved in its post-step hook.
-
-        The hook runs if and only if the optimizer stepped: not between accumulated micro-batches,
-        and not when a gradient scaler skips.
-        """
+        """AdamW, fused where that is possible."""
         device = self.trainer.strategy.root_device.type
         fused = device in ("cpu", "cuda") and self._scaler() is None
         sharded = any(isinstance(parameter, DTensor) for parameter in self.parameters())
@@ -137,13 +139,18 @@ class JepaModule(LightningModule, ABC):
         self.recent = deque(maxlen=micro_batches * (self._guard.lag + 1))
         self._ema = Ema(self.ema_pairs())
         self._ema.train()  # until on_train_start: Lightning warns of modules that come in eval mode
-        optimizer = self.optimization.optimizer(self, fused=fused)
-        optimizer.register_step_post_hook(lambda *_: self._move_teachers())
-        return optimizer
+        return self.optimization.optimizer(self, fused=fused)
 
     def on_train_start(self) -> None:
-        """Put the teachers in evaluation mode, in which Lightning's validation loop leaves them."""
+        """Let the teachers follow, in evaluation mode, in which Lightning's validation leaves them.
+
+        They move in the optimizer's post-step hook, which runs if and only if it stepped: not
+        between accumulated micro-batches, and not when a gradient scaler skips. It is set here and
+        not with the optimizer, since torch restores a sharded optimizer's state by an empty step.
+        """
         self._ema.train(mode=False)
+        (optimizer,) = self.trainer.optimizers
+        optimizer.register_step_post_hook(lambda *_: self._move_teachers())
 
     def on_train_batch_start(self, batch: SceneBatch, batch_idx: int) -> None:  # noqa: ARG002
         """Seed the step."""

@@ -85,6 +85,23 @@ def load_run(path: Path | str, checkpoint: Literal["last", "best"] = "last") -> 
     """
     folder = RunFolder(Path(path))
     module = build_model(folder.read_config()["model"])
+    fill(module, folder, checkpoint, which=f"that {folder.config} describes")
+    return module.eval()
+
+
+def fill(
+    module: JepaModule,
+    folder: RunFolder,
+    checkpoint: Literal["last", "best"] = "last",
+    *,
+    which: str = "to be trained",
+) -> None:
+    """Give a model the weights of a run, be it for larger or longer clips.
+
+    Raises:
+        FileNotFoundError: the folder has no such checkpoint.
+        ValueError: the weights are not those of such a model.
+    """
     file = folder.checkpoints / f"{checkpoint}.ckpt"
     if not file.exists() and not previous(file).exists():
         there = sorted(found.name for found in folder.checkpoints.glob("*.ckpt"))
@@ -96,9 +113,8 @@ def load_run(path: Path | str, checkpoint: Literal["last", "best"] = "last") -> 
         module.load_state_dict(weights)
     except RuntimeError as error:
         raise ValueError(
-            f"The weights in {file} do not fit the model that {folder.config} describes: {error}"
+            f"The weights in {file} do not fit the model {which}: {error}"
         ) from error
-    return module.eval()
 
 
 def build_run(path: Path | str) -> JepaModule:

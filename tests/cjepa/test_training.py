@@ -5,10 +5,6 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +20,13 @@ from tiny_runs import (
     differences,
     distance,
     losses,
+    on_two_ranks,
 )
 
 from jepakit.data import ShardReader
 from jepakit.training.runs import load_run
 
 pytestmark = MARKS
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def last_weights(name: str) -> dict[str, torch.Tensor]:
@@ -134,35 +130,6 @@ RUNS = {
     ],
 }
 """Three steps each, all in float64 but one."""
-
-PROGRAM = """
-import json, sys, warnings
-warnings.simplefilter("ignore")
-from tiny_runs import Double, KeepGradients, start
-for name, arguments in json.loads(sys.argv[1]).items():
-    start(arguments, [KeepGradients(f"{name}.pt"), *([] if "float32" in name else [Double()])])
-"""
-
-
-def on_two_ranks(runs: dict[str, list[str]]) -> None:
-    """Train each of ``runs`` with two processes that live for all of them."""
-    Path("ranks.py").write_text(PROGRAM)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
-    command += [f"--master-port={port}", "ranks.py", json.dumps(runs)]
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    environment = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": path}
-    done = subprocess.run(
-        command,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
 
 
 @pytest.mark.ddp
