@@ -1,0 +1,1 @@
+"""Published checkpoints and ours: names, shapes and files, both ways."""
