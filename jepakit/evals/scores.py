@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from jepakit.evals.statistics import Counts, Statistic
 
@@ -78,6 +78,19 @@ def mae(truth: Float[np.ndarray, " n"], guess: Float[np.ndarray, " n"]) -> Stati
     """Mean absolute error, in the unit of the label."""
     error = np.abs(truth - guess)
     return lambda counts: counts @ error / counts.sum(axis=1)
+
+
+def top_k(truth: Int[np.ndarray, " n"], score: Float[np.ndarray, "n classes"], k: int) -> Statistic:
+    """Share of items whose class is among the ``k`` best scored ones.
+
+    A tie counts as often as it would be won by lot: of ``m`` classes that share the score of the
+    true one, ``a`` classes above, the item counts ``(k - a) / m``, kept between 0 and 1. A constant
+    answer is then worth ``k / classes``.
+    """
+    own = score[np.arange(len(truth)), truth][:, None]
+    above, tied = (score > own).sum(axis=1), (score == own).sum(axis=1)
+    hit = np.clip((k - above) / tied, 0.0, 1.0)
+    return lambda counts: counts @ hit / counts.sum(axis=1)
 
 
 def _ratio(

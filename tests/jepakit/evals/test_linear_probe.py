@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.preprocessing import StandardScaler
 
 from jepakit.evals.linear_probe import (
+    STRENGTHS,
     Split,
     constant_prediction,
     draw_groups,
+    fit_classifier,
     fit_probe,
     split_by_group,
     undefined_reason,
@@ -172,3 +175,61 @@ def test_too_few_clips_are_undefined():
     parts = Split(np.arange(20), np.arange(20, 25), np.arange(400, 450))
     found = undefined_reason("regression", rng().normal(size=600), GROUPS, parts, at_least=10)
     assert found == "5 clips with this label in the selection part, 10 needed"
+
+
+def many_classes(noise=0.3):
+    centres = rng(3).normal(size=(5, 20))
+    target = rng(4).integers(0, 5, 600)
+    return (centres[target] + noise * rng(5).normal(size=(600, 20))).astype(np.float32), target
+
+
+def test_classes_are_recovered_with_probabilities():
+    features, target = many_classes()
+    names = np.array([0, 1, 3, 4, 6])  # no clip is of class 2 or 5
+    found = fit_classifier(features, names[target], split(), classes=7)
+    np.testing.assert_allclose(found.score.sum(axis=1), 1)
+    assert (found.score[:, [2, 5]] == 0).all()
+    assert (found.score.argmax(axis=1) == names[target][TEST]).mean() > 0.98
+
+
+def test_two_classes_are_columns_too():
+    features, target = planted("binary")
+    found = fit_classifier(features, target.astype(int), split(), classes=2)
+    assert found.score.shape == (200, 2)
+    assert (found.score.argmax(axis=1) == target[TEST]).mean() > 0.9
+
+
+def test_test_rows_reach_neither_choice_nor_fit_of_a_classifier():
+    features, target = many_classes(noise=3.0)
+    clean = fit_classifier(features, target, split(), classes=5)
+    lies = target.copy()
+    lies[TEST] = (target[TEST] + 1) % 5
+    np.testing.assert_array_equal(
+        fit_classifier(features, lies, split(), classes=5).score, clean.score
+    )
+    poisoned = features.copy()
+    poisoned[split().test[1:]] = 1e6
+    other = fit_classifier(poisoned, lies, split(), classes=5)
+    assert other.strength == clean.strength
+    np.testing.assert_allclose(other.score[0], clean.score[0], rtol=1e-9)
+
+
+def test_the_best_strength_on_the_selection_part_is_taken():
+    features, target = many_classes(noise=3.0)
+    parts, accuracy = split(), {}
+    for strength in STRENGTHS:
+        scaler = StandardScaler().fit(features[parts.fit].astype(float))
+        model = LogisticRegression(C=1 / (strength * len(parts.fit)), max_iter=5000)
+        model.fit(scaler.transform(features[parts.fit].astype(float)), target[parts.fit])
+        chosen = scaler.transform(features[parts.selection].astype(float))
+        accuracy[strength] = model.score(chosen, target[parts.selection])
+    found = fit_classifier(features, target, parts, classes=5)
+    best = max(accuracy.values())
+    assert found.strength == max(s for s, a in accuracy.items() if a == pytest.approx(best))
+
+
+def test_refuses_a_fit_part_of_one_class():
+    features, target = many_classes()
+    target[split().fit] = 3
+    with pytest.raises(ValueError, match="All 300 clips to fit are of one class"):
+        fit_classifier(features, target, split(), classes=5)

@@ -9,7 +9,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from jepakit.evals.scores import METRICS, auroc, balanced_accuracy, mae, r2
+from jepakit.evals.scores import METRICS, auroc, balanced_accuracy, mae, r2, top_k
 from jepakit.evals.statistics import Resampling
 
 RNG = np.random.default_rng(0)
@@ -65,3 +65,22 @@ def test_limits():
     assert auroc(TRUTH, np.zeros(60))(ones) == 0.5
     assert r2(VALUE, VALUE)(ones) == 1
     assert r2(VALUE, np.full(60, VALUE.mean()))(ones) == pytest.approx(0)
+
+
+def test_top_k_is_a_loop_over_sorted_scores():
+    rng = np.random.default_rng(0)
+    truth, score = rng.integers(0, 6, 50), rng.random((50, 6))
+    counts = rng.integers(0, 3, (4, 50)).astype(float)
+    for k in (1, 2, 5):
+        hits = np.array([t in np.argsort(s)[-k:] for t, s in zip(truth, score, strict=True)])
+        expected = [row @ hits / row.sum() for row in counts]
+        np.testing.assert_allclose(top_k(truth, score, k)(counts), expected)
+
+
+def test_top_k_of_ties_is_what_a_lot_would_give():
+    ones = np.ones((1, 4))
+    truth = np.arange(4)
+    assert top_k(truth, np.ones((4, 8)), 1)(ones)[0] == pytest.approx(1 / 8)
+    assert top_k(truth, np.ones((4, 8)), 5)(ones)[0] == pytest.approx(5 / 8)
+    score = np.tile([3.0, 2.0, 2.0, 1.0], (4, 1))
+    assert top_k(truth, score, 2)(ones)[0] == pytest.approx((1 + 0.5 + 0.5 + 0) / 4)
