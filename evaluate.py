@@ -121,7 +121,84 @@ def report(
     print("Written:", page.write())  # noqa: T201
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"probe": probe, "report": report}
+def classify(
+    run: str,
+    *,
+    train: str,
+    test: str,
+    fps: float = 4.0,
+    clips: int = 2,
+    checkpoint: Literal["last", "best"] = "last",
+    encoder: Literal["target", "context"] = "target",
+    steps: int = 1000,
+    depth: int = 4,
+    heads: int = 16,
+    seed: int = 0,
+    batch_size: int = 16,
+    workers: int = 0,
+    device: str = "auto",
+    out: str | None = None,
+) -> None:
+    """Attentive and linear probes that classify videos, against two controls.
+
+    The attentive probes are a sweep of 20 (learning rate and weight decay) on one frozen pass,
+    chosen on a part of the training videos. Controls: the same network untrained, and the most
+    frequent class. Writes classification.json.
+
+    Args:
+        run: The run folder; of published weights, what vjepa2.convert wrote.
+        train: Videos to learn from, a list of lines PATH LABEL or a folder with one per class.
+        test: Videos that probes are judged on.
+        fps: Frames per second (Hz) that a clip shows.
+        clips: Clips of a video, spread over it; answers on a test video are averaged over them.
+        checkpoint: The last state, or the one with the best monitored value.
+        encoder: The moving-average target encoder, or the context encoder.
+        steps: Optimizer steps of the attentive probes.
+        depth: Attention layers of an attentive probe, the pooling one included.
+        heads: Its attention heads.
+        seed: Of the selection part, the first weights and the bootstrap.
+        batch_size: Clips per forward pass.
+        workers: Decoding processes.
+        device: Where encoders and probes run; auto takes a GPU where there is one.
+        out: Folder of the result; the run folder if not given.
+    """
+    from rich.progress import Progress
+
+    from jepakit.data.video import FrameSampling
+    from jepakit.evals.attentive_probe import Sweep
+    from jepakit.evals.classification_judge import ClassificationSettings
+    from jepakit.evals.classification_result import print_classification
+    from jepakit.evals.run_classification import RunClassification
+
+    try:
+        sweep = Sweep(steps=steps, blocks=depth - 1, heads=heads, seed=seed)
+        subject = RunClassification(
+            Path(run),
+            train,
+            test,
+            FrameSampling(fps=fps, clips=clips),
+            checkpoint=checkpoint,
+            encoder=encoder,
+            settings=ClassificationSettings(sweep=sweep, seed=seed),
+            batch_size=batch_size,
+            workers=workers,
+            device=device,
+        )
+        with Progress(transient=True) as progress:
+            result = subject.measure(progress)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f"evaluate.py classify: {error}")
+    path = Path(out or run) / "classification.json"
+    path.write_text(result.to_json())
+    print_classification(result)
+    print("Written:", path)  # noqa: T201
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "probe": probe,
+    "classify": classify,
+    "report": report,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

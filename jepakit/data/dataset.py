@@ -1,33 +1,24 @@
-"""A data set whose items are whole batches, decoded into one block of memory."""
+"""Batches of clips from shards, decoded into one block of memory."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from jaxtyping import Int, UInt8
+from jaxtyping import UInt8
 from numpy import ndarray
-from torch.utils.data import Dataset
 
-from jepakit.batch import BatchRequest, SceneBatch
-from jepakit.data.collate import Clip, Pixels, collate
-from jepakit.data.order import Order, Position
-from jepakit.data.recycler import Recycler
-from jepakit.data.schema import BadSample
+from jepakit.data.batches import Batches
+from jepakit.data.collate import Clip, Pixels
+from jepakit.data.order import Order
 from jepakit.data.shard_reader import ShardReader
 from jepakit.data.stored_sample import StoredSample
 from jepakit.data.views import View, Views
-from jepakit.protocols import Masker
+from jepakit.protocols import AnyMasker
 from jepakit.seeds import derive_seed
 
-Faults = dict[str, str]
 
-
-class BatchDataset(Dataset[tuple[SceneBatch, Faults]]):
-    """``dataset[places]`` is the batch at these places of the order, and the damaged samples met.
-
-    A damaged sample is replaced by the next one of the order, so that shapes stay equal and every
-    rank and worker finds the same replacement on its own.
+class BatchDataset(Batches):
+    """Whole batches of the samples of shards, see :class:`jepakit.data.batches.Batches`.
 
     Args:
         reader: of the shards.
@@ -47,19 +38,20 @@ class BatchDataset(Dataset[tuple[SceneBatch, Faults]]):
         *,
         order: Order,
         views: Views,
-        masker: Masker | None = None,
+        masker: AnyMasker | None = None,
         seed: int = 0,
         allowed: int = 0,
     ) -> None:
+        super().__init__(
+            order,
+            request=views.request,
+            targets=tuple(reader.manifest.description.label_kinds),
+            masker=masker,
+            seed=seed,
+            allowed=allowed,
+        )
         self.reader = reader
-        self.order = order
         self.views = views
-        self.masker = masker
-        self.seed = seed
-        self.allowed = allowed
-        self.request: BatchRequest = views.request
-        self.targets = tuple(reader.manifest.description.label_kinds)
-        self._memory = Recycler()
         if self.request.counterfactual and not any(
             shard.counts["with_counterfactuals"] for shard in reader.shards
         ):
@@ -68,43 +60,18 @@ class BatchDataset(Dataset[tuple[SceneBatch, Faults]]):
                 "with --counterfactuals one (or all)."
             )
 
-    def __getitem__(self, places: Sequence[Position]) -> tuple[SceneBatch, Faults]:
-        """Read, decode, cut and mask the samples at ``places``."""
-        pixels = self._room(len(places))
-        faults: Faults = {}
-        orders = {epoch: self.order.epoch(epoch) for epoch in {place.epoch for place in places}}
-        clips = [
-            self._load(orders[place.epoch], place, row, pixels, faults)
-            for row, place in enumerate(places)
-        ]
-        batch = collate(clips, pixels, masker=self.masker, seed=self.seed, targets=self.targets)
-        return batch, faults
+    def key(self, number: int) -> str:
+        """The name of a sample, without reading it."""
+        return self.reader.key(number)
 
-    def _room(self, batch: int) -> Pixels:
-        shape = batch, self.request.frames, *self.request.size
-        return Pixels(
-            self._memory.take((*shape, 3)),
-            self._memory.take(shape) if self.request.labels else None,
-            self._memory.take((*shape, 3)) if self.request.counterfactual else None,
-        )
+    def decode(self, number: int, epoch: int, row: int, pixels: Pixels) -> Clip:
+        """Read a sample, cut its view and decode it into a row of ``pixels``.
 
-    def _load(
-        self,
-        samples: Int[ndarray, " samples"],
-        place: Position,
-        row: int,
-        pixels: Pixels,
-        faults: Faults,
-    ) -> Clip:
-        """The sample at ``place``, or the next good one of its epoch."""
-        for step in range(min(len(samples), self.allowed + 2)):
-            number = int(samples[(place.offset + step) % len(samples)])
-            try:
-                with self.reader.open(number) as stored:
-                    return self._decode(stored, place.epoch, row, pixels)
-            except BadSample as error:
-                faults[self.reader.key(number)] = str(error)
-        raise ValueError("Only damaged samples in a row:\n  " + "\n  ".join(faults.values()))
+        Raises:
+            BadSample: it is damaged.
+        """
+        with self.reader.open(number) as stored:
+            return self._decode(stored, epoch, row, pixels)
 
     def _decode(self, stored: StoredSample, epoch: int, row: int, pixels: Pixels) -> Clip:
         view = self.views.choose(epoch, stored.key)

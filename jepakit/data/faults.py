@@ -14,12 +14,20 @@ class FaultLedger:
     Args:
         samples: of the data set.
         budget: share of them that may be damaged; at most ``ceil(budget * samples)`` are tolerated.
+        remedy: what to do about damaged ones, in the imperative.
     """
 
-    def __init__(self, samples: int, budget: float) -> None:
+    def __init__(
+        self,
+        samples: int,
+        budget: float,
+        *,
+        remedy: str = "Make their shards again (rerun python -m data_prep with the same arguments)",
+    ) -> None:
         if not 0 <= budget <= 1:
             raise ValueError(f"bad_sample_budget is a share between 0 and 1, got {budget}.")
         self.samples = samples
+        self.remedy = remedy
         self.allowed = math.ceil(budget * samples)
         self.faults: dict[str, str] = {}
 
@@ -41,6 +49,5 @@ class FaultLedger:
             listed = "\n".join(f"  {reason}" for reason in self.faults.values())
             raise ValueError(
                 f"{len(self.faults)} damaged samples, but bad_sample_budget allows {self.allowed} "
-                f"of {self.samples}. Make their shards again (rerun python -m data_prep with the "
-                f"same arguments) or raise the budget:\n{listed}"
+                f"of {self.samples}. {self.remedy} or raise the budget:\n{listed}"
             )

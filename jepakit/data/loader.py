@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Sampler
 
 from jepakit.batch import BatchRequest, SceneBatch
-from jepakit.data.dataset import BatchDataset, Faults
+from jepakit.data.batches import Batches, Faults
+from jepakit.data.dataset import BatchDataset
 from jepakit.data.faults import FaultLedger
 from jepakit.data.order import Dealer, Order, Position
 from jepakit.data.shard_reader import ShardReader
 from jepakit.data.views import Views
-from jepakit.protocols import Masker
+from jepakit.protocols import AnyMasker
 
 PREFETCH_BYTES = 1 << 30
+
+B = TypeVar("B", bound=Batches)
 
 
 class PlaceSampler(Sampler[list[Position]]):
@@ -49,7 +52,7 @@ class PlaceSampler(Sampler[list[Position]]):
         )
 
 
-class ClipLoader:
+class ClipLoader(Generic[B]):
     """Iterates over SceneBatches of this rank and keeps count of damaged samples.
 
     Args:
@@ -62,7 +65,7 @@ class ClipLoader:
 
     def __init__(
         self,
-        dataset: BatchDataset,
+        dataset: B,
         sampler: PlaceSampler,
         ledger: FaultLedger,
         *,
@@ -138,10 +141,10 @@ def clip_batches(
     split: str | None = None,
     batch_size: int = 32,
     workers: int = 0,
-    masker: Masker | None = None,
+    masker: AnyMasker | None = None,
     seed: int = 0,
     bad_sample_budget: float = 0.0,
-) -> ClipLoader:
+) -> ClipLoader[BatchDataset]:
     """One pass over a split in stored order, each sample once; for evaluations in one process.
 
     Clips are seen from their first frame, centred and unflipped.
@@ -159,9 +162,15 @@ def clip_batches(
         seed=seed,
         allowed=ledger.allowed,
     )
-    sampler = PlaceSampler(
-        Dealer(len(reader), batch_size, last="short"), rank=0, start=_beginning, endless=False
-    )
+    return one_pass(dataset, ledger, batch_size=batch_size, workers=workers)
+
+
+def one_pass(
+    dataset: B, ledger: FaultLedger, *, batch_size: int, workers: int = 0
+) -> ClipLoader[B]:
+    """Every sample once in the order of the data set, in one process."""
+    dealer = Dealer(len(dataset.order), batch_size, last="short")
+    sampler = PlaceSampler(dealer, rank=0, start=_beginning, endless=False)
     return ClipLoader(dataset, sampler, ledger, workers=workers)
 
 

@@ -112,9 +112,7 @@ def fill(
     try:
         module.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError(
-            f"The weights in {file} do not fit the model {which}: {error}"
-        ) from error
+        raise ValueError(f"The weights in {file} do not fit the model {which}: {error}") from error
 
 
 def build_run(path: Path | str) -> JepaModule:
