@@ -162,6 +162,26 @@ def classify(
         device: Where encoders and probes run; auto takes a GPU where there is one.
         out: Folder of the result; the run folder if not given.
     """
+    probes = {"steps": steps, "blocks": depth - 1, "heads": heads, "seed": seed}
+    options = {
+        "checkpoint": checkpoint,
+        "encoder": encoder,
+        "batch_size": batch_size,
+        "workers": workers,
+        "device": device,
+    }
+    measure_classes(run, (train, test), out or run, (fps, clips), probes, options)
+
+
+def measure_classes(
+    run: str,
+    videos: tuple[str, str],
+    out: str,
+    sampling: tuple[float, int],
+    probes: dict[str, Any],
+    options: dict[str, Any],
+) -> None:
+    """Classify, print the table and write the file; see :func:`classify`."""
     from rich.progress import Progress
 
     from jepakit.data.video import FrameSampling
@@ -170,25 +190,16 @@ def classify(
     from jepakit.evals.classification_result import print_classification
     from jepakit.evals.run_classification import RunClassification
 
+    fps, clips = sampling
     try:
-        sweep = Sweep(steps=steps, blocks=depth - 1, heads=heads, seed=seed)
-        subject = RunClassification(
-            Path(run),
-            train,
-            test,
-            FrameSampling(fps=fps, clips=clips),
-            checkpoint=checkpoint,
-            encoder=encoder,
-            settings=ClassificationSettings(sweep=sweep, seed=seed),
-            batch_size=batch_size,
-            workers=workers,
-            device=device,
-        )
+        settings = ClassificationSettings(sweep=Sweep(**probes), seed=probes["seed"])
+        frames = FrameSampling(fps=fps, clips=clips)
+        subject = RunClassification(Path(run), *videos, frames, settings=settings, **options)
         with Progress(transient=True) as progress:
             result = subject.measure(progress)
     except (FileNotFoundError, ValueError) as error:
         sys.exit(f"evaluate.py classify: {error}")
-    path = Path(out or run) / "classification.json"
+    path = Path(out) / "classification.json"
     path.write_text(result.to_json())
     print_classification(result)
     print("Written:", path)  # noqa: T201

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from data_prep.progress import ClipProgress
-from jepakit.data.atomic import atomic_file
-from jepakit.data.manifest import Description, Manifest, merge_manifest
+from jepakit.data.atomic import atomic_file, remove_leftovers
+from jepakit.data.manifest import MANIFEST, Description, Manifest, merge_manifest
 from jepakit.data.members import EncodedSample, encode_sample
 from jepakit.data.schema import ClipFormat, Sample
 from jepakit.data.shard_writer import Reject, write_shard
@@ -91,6 +91,8 @@ def run_job(
                 _make_shard(folder, shard, description, progress.advance)
         else:
             _make_shards(folder, shards, description, workers, progress)
+    for name in (MANIFEST, REJECTS):
+        remove_leftovers(folder, name)
     manifest = merge_manifest(folder, description, [shard.name for shard in shards])
     rejects = _collect_rejects(folder, shards)
     with atomic_file(folder / REJECTS) as stream:
