@@ -6,15 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vjepa2.action_predictor import ActionPredictor
     from vjepa2.encoder import Encoder
     from vjepa2.module import VJEPA2
     from vjepa2.objective import FeatureLoss
     from vjepa2.predictor import Predictor
 
-__all__ = ["VJEPA2", "Encoder", "FeatureLoss", "Predictor"]
+__all__ = ["VJEPA2", "ActionPredictor", "Encoder", "FeatureLoss", "Predictor"]
 
 HOMES = {
     "VJEPA2": "vjepa2.module",
+    "ActionPredictor": "vjepa2.action_predictor",
     "Encoder": "vjepa2.encoder",
     "FeatureLoss": "vjepa2.objective",
     "Predictor": "vjepa2.predictor",

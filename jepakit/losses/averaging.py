@@ -34,3 +34,8 @@ def sample_mean(values: Float[Tensor, " total"], packing: Packing) -> Float[Tens
 def at_least_float32(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """``x`` in float32, or in float64 where it was: a loss is never computed in half precision."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def at_least_float64(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """``x`` in float64 where the device has it: for matrices that are nearly singular."""
+    return at_least_float32(x) if x.device.type == "mps" else x.double()

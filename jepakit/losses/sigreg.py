@@ -1,8 +1,10 @@
 """Regularisers that keep a batch of pooled features spread out: one interface, three kinds.
 
-All act on one vector per sample, ``(b, d)``, in float32 outside autocast, and on the joined batch
-of all ranks: value and gradient under DDP are those of one process (see
-:mod:`jepakit.distributed`), also where ranks hold unequally many samples.
+All act on one vector per sample, ``(b, d)``, outside autocast, and on the joined batch of all
+ranks: value and gradient under DDP are those of one process (see :mod:`jepakit.distributed`), also
+where ranks hold unequally many samples. The kinds that invert a covariance compute in float64: that of
+fewer samples than ``d`` is singular, and in float32 the order of sums would show in the third digit
+of the gradient.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from jepakit.distributed import all_reduce_sum, is_distributed, total_count, world_size
-from jepakit.losses.averaging import at_least_float32
+from jepakit.losses.averaging import at_least_float32, at_least_float64
 from jepakit.losses.epps_pulley import characteristic_sums, epps_pulley, unit_directions
 from jepakit.losses.log_determinant import log_determinant
 from jepakit.losses.moments import gram, joined_covariance, joined_mean
@@ -53,7 +55,10 @@ class SigReg(nn.Module, ABC):
                 f"{total}: raise batch_size, or set the weight of this term to 0."
             )
         with torch.autocast(features.device.type, enabled=False):
-            return self._penalty(at_least_float32(features), step)
+            return self._penalty(self._widened(features), step).to(at_least_float32(features).dtype)
+
+    def _widened(self, features: Tensor) -> Tensor:
+        return at_least_float32(features)
 
     @abstractmethod
     def _penalty(self, features: Float[Tensor, "b d"], step: int) -> Float[Tensor, ""]: ...
@@ -104,6 +109,9 @@ class SpectralSigReg(SigReg):
         self.variance_weight = variance_weight
         self.variance_floor = variance_floor
         self.epsilon = epsilon
+
+    def _widened(self, features: Tensor) -> Tensor:
+        return at_least_float64(features)
 
     def _penalty(self, features: Float[Tensor, "b d"], step: int) -> Float[Tensor, ""]:
         del step  # nothing is drawn
@@ -191,8 +199,7 @@ class LogDetSigReg(SigReg):
 
     ``0.5 (tr S + |m|^2 - D - log det S)``: aware of scale and of mean, and the cheapest of the
     three. Under the logarithm ``S`` carries a ridge ``epsilon (1 + tr S / D)``; with fewer samples
-    than ``D`` each missing direction counts the ``log`` of that ridge, and the gradient keeps about
-    three digits in float32.
+    than ``D`` each missing direction counts the ``log`` of that ridge.
 
     Args:
         epsilon: ridge on the diagonal of ``S``.
@@ -203,6 +210,9 @@ class LogDetSigReg(SigReg):
         if not epsilon > 0:
             raise ValueError(f"epsilon must be above 0, got {epsilon}.")
         self.epsilon = epsilon
+
+    def _widened(self, features: Tensor) -> Tensor:
+        return at_least_float64(features)
 
     def _penalty(self, features: Float[Tensor, "b d"], step: int) -> Float[Tensor, ""]:
         del step  # nothing is drawn

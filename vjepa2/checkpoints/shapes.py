@@ -202,8 +202,8 @@ def predictor_shape(state: Mapping[str, Tensor], encoder: EncoderShape) -> Predi
     """
     if "action_encoder.weight" in state:
         raise ValueError(
-            "The predictor is conditioned on actions (V-JEPA 2-AC); only those of masked tokens "
-            "are converted so far."
+            "The predictor is conditioned on actions (V-JEPA 2-AC), which makes no run folder yet: "
+            "read it with vjepa2.checkpoints.official_action.action_predictor_state."
         )
     deep = "predictor_embed.0.weight" in state
     project, head = f"predictor_embed{'.2' if deep else ''}.weight", "predictor_proj.weight"
