@@ -2,9 +2,9 @@
 
 All act on one vector per sample, ``(b, d)``, outside autocast, and on the joined batch of all
 ranks: value and gradient under DDP are those of one process (see :mod:`jepakit.distributed`), also
-where ranks hold unequally many samples. The kinds that invert a covariance compute in float64: that of
-fewer samples than ``d`` is singular, and in float32 the order of sums would show in the third digit
-of the gradient.
+where ranks hold unequally many samples. The kinds that invert a covariance compute in float64:
+that of fewer samples than ``d`` is singular, and in float32 the order of sums would show in the
+third digit of the gradient.
 """
 
 from __future__ import annotations
