@@ -92,10 +92,17 @@ class RunReport:
             sections,
             title=f"Run {self.folder.path.name}",
             kicker=type(self.model).__name__,
-            lede="Whole objects are hidden from an encoder; a predictor learns their latents and "
-            "what their removal changes. All pictures are of clips held back from training.",
+            lede=f"{self._task()} All pictures are of clips held back from training.",
             footer=f"Made by python evaluate.py report {self.folder.path}",
         )
+
+    def _task(self) -> str:
+        if isinstance(self.model, Intervenes):
+            return (
+                "Whole objects are hidden from an encoder; a predictor learns their latents and "
+                "what their removal changes."
+            )
+        return "Parts of a clip are hidden from an encoder; a predictor learns their latents."
 
     @torch.no_grad()
     def write(self) -> Path:
@@ -153,8 +160,8 @@ class RunReport:
             return [Text("This model finds its objects itself; no masker draws them beforehand.")]
         parts: list[Part] = [
             Text(
-                "The context encoder sees only the tokens that no hidden object touches. Which "
-                "objects are hidden is drawn anew each time a clip is seen."
+                "The context encoder sees only the tokens that are not hatched. What is hidden is "
+                "drawn anew each time a clip is seen."
             )
         ]
         for sample in telling_samples(self.reader, 3):
