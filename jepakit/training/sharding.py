@@ -13,11 +13,11 @@ from jepakit.nn.block import Block
 def shard(module: nn.Module, mesh: DeviceMesh) -> None:
     """Give every rank of ``mesh`` its part of the parameters; a second call does nothing.
 
-    Each transformer block is gathered when its turn comes and let go after it; what is left of
-    an encoder or predictor (embeddings, norms, heads) is gathered for as long as that part runs.
-    Teachers are split like their students, so that the moving average needs no communication. All
-    are let go after a forward pass, also the outermost: no backward pass comes to do it for a
-    teacher, which would go on with the weights of its first step.
+    Each transformer block is gathered when its turn comes and let go after it. What is left of an
+    encoder or predictor (embeddings, norms, heads) stays gathered until the backward pass is done.
+    Teachers are split like their students, so that the moving average needs no communication, and
+    let go of everything after a forward pass: no backward pass comes to do it for them, and they
+    would go on with the weights of their first step.
     """
     for part in module.children():
         if not any(True for _ in part.parameters()) or _is_sharded(part):
@@ -25,7 +25,8 @@ def shard(module: nn.Module, mesh: DeviceMesh) -> None:
         for block in part.modules():
             if isinstance(block, Block):
                 fully_shard(block, mesh=mesh)
-        fully_shard(part, mesh=mesh, reshard_after_forward=True)
+        trained = any(parameter.requires_grad for parameter in part.parameters())
+        fully_shard(part, mesh=mesh, reshard_after_forward=not trained)
 
 
 def _is_sharded(module: nn.Module) -> bool:

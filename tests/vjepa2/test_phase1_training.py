@@ -83,14 +83,15 @@ SHARDED = {
 
 
 @pytest.mark.ddp
-def test_two_ranks_equal_one_process_replicated_and_sharded(tiny: Train) -> None:
+def test_two_ranks_equal_one_process_replicated_and_sharded(tiny: Train, shards: Path) -> None:
     """DDP, and FSDP2 stopped and resumed, against one process on the joined batch.
 
     In float32, with an epsilon at which AdamW's steps are proportional to the gradient: with the
     usual one the first steps follow the sign of gradients that are rounding alone.
     """
     common = ["--trainer.max_steps", "4", "--model.optimization.eps", "0.1"]
-    common += ["--model.optimization.lr", "0.01"]
+    common += ["--model.optimization.lr", "0.01", "--data.val", str(shards)]
+    common += ["--trainer.val_check_interval", "1"]
     tiny("one", *common)
     Path("sharded.yaml").write_text(yaml.safe_dump({"trainer": {"strategy": SHARDED}}))
     halves = ["--config", "tiny.yaml", *common, "--data.batch_size", "3", "--trainer.devices", "2"]
