@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from jepakit.nn.block import EPS, Block
 from jepakit.nn.flops import attention_flops, block_flops, linear_flops
 from jepakit.nn.initial import initialise
-from jepakit.nn.rotary import Pairing, Rotation
+from jepakit.nn.rotary import Pairing, Rotation, rotation_at
 
 
 class ActionPredictor(nn.Module):
@@ -61,11 +61,7 @@ class ActionPredictor(nn.Module):
         super().__init__()
         if strange := sorted(set(unused) - set(conditions)):
             raise ValueError(f"unused has {strange}; the conditions are {sorted(conditions)}.")
-        if width // heads < 6 or width // heads % 2:
-            raise ValueError(
-                "Rotary positions of three axes need an even number of at least 6 channels a head, "
-                f"came {width // heads}: use another number of heads or another width."
-            )
+        rotation_at(torch.zeros(1, 3), width // heads, pairing=pairing)  # refuses narrow heads
         self.latent_width, self.width, self.grid = latent_width, width, grid
         self.head_dim, self.mlp_ratio = width // heads, mlp_ratio
         self.pairing: Pairing = pairing
@@ -192,8 +188,5 @@ def frame_rotation(
     patches = torch.stack(axes, dim=-1).flatten(1, 2)
     first = F.pad(time.view(-1, 1, 1), (0, 2)).expand(-1, lead, -1)
     place = torch.cat([first, patches], dim=1).flatten(0, 1)
-    pairs = dim // 3 // 2
-    angle = place.unsqueeze(-1) * 10000.0 ** -(torch.arange(pairs).double() / pairs)
-    angle = angle.repeat(1, 1, 2) if pairing == "tiled" else angle.repeat_interleave(2, dim=2)
-    angle = F.pad(angle.flatten(1), (0, dim - 6 * pairs))
-    return Rotation(angle.cos().float().to(device), angle.sin().float().to(device))
+    cos, sin = rotation_at(place, dim, pairing=pairing)
+    return Rotation(cos.to(device), sin.to(device))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -68,33 +69,43 @@ class RotaryEmbedding(nn.Module):
                 row or column that cannot be stretched.
         """
         super().__init__()
-        pairs = dim // 3 // 2
-        if pairs < 1 or dim % 2:
-            raise ValueError(
-                "Rotary positions of three axes need an even number of at least 6 channels a head, "
-                f"came {dim}: use another number of heads or another width."
-            )
         if pretrained_side is not None and min(grid[1:]) < 2:
             raise ValueError(
                 f"A grid of {grid[1]} x {grid[2]} tokens cannot be stretched to {pretrained_side} "
                 "positions: it needs at least 2 rows and columns."
             )
-        axes = torch.meshgrid(*(torch.arange(n).double() for n in grid), indexing="ij")
-        frequency = 10000.0 ** -(torch.arange(pairs, dtype=torch.float64) / pairs)
-        angles = []
-        for axis, (place, length) in enumerate(zip(axes, grid, strict=True)):
-            stretch = axis > 0 and pretrained_side is not None
-            scale = (pretrained_side - 1) / (length - 1) if stretch and pretrained_side else 1.0
-            angle = (place.flatten() * scale).outer(frequency)
-            tiled = pairing == "tiled"
-            angles.append(angle.repeat(1, 2) if tiled else angle.repeat_interleave(2, dim=1))
-        angle = torch.cat([*angles, torch.zeros(len(angles[0]), dim - 6 * pairs).double()], dim=1)
-        self.register_buffer("cos", angle.cos().float(), persistent=False)
-        self.register_buffer("sin", angle.sin().float(), persistent=False)
+        axes = [torch.arange(n).double() for n in grid]
+        if pretrained_side is not None:
+            axes[1:] = [axis * ((pretrained_side - 1) / (len(axis) - 1)) for axis in axes[1:]]
+        places = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).flatten(0, 2)
+        cos, sin = rotation_at(places, dim, pairing=pairing)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
 
     def forward(self, position: Int[Tensor, " total"]) -> Rotation:
         """Factors of the tokens at ``position`` (``0 .. n - 1``, time-major)."""
         return Rotation(self.cos.index_select(0, position), self.sin.index_select(0, position))
+
+
+def rotation_at(
+    places: Float[Tensor, "total 3"], dim: int, *, pairing: Pairing = "interleaved"
+) -> Rotation:
+    """Factors of tokens at ``places`` (time, row, column), which need not be whole numbers.
+
+    Raises:
+        ValueError: a head of ``dim`` channels is too narrow for one pair per axis, or no pairs.
+    """
+    pairs = dim // 3 // 2
+    if pairs < 1 or dim % 2:
+        raise ValueError(
+            "Rotary positions of three axes need an even number of at least 6 channels a head, "
+            f"came {dim}: use another number of heads or another width."
+        )
+    frequency = 10000.0 ** -(torch.arange(pairs, dtype=torch.float64) / pairs)
+    angle = places.double().unsqueeze(-1) * frequency
+    angle = angle.repeat(1, 1, 2) if pairing == "tiled" else angle.repeat_interleave(2, dim=2)
+    angle = F.pad(angle.flatten(1), (0, dim - 6 * pairs))
+    return Rotation(angle.cos().float(), angle.sin().float())
 
 
 def rotate(x: Float[Tensor, "total *heads dim"], rotation: Rotation) -> Tensor:

@@ -49,7 +49,7 @@ BLOCK = {
 def encoder_rules(shape: EncoderShape) -> list[Rule]:
     """Every parameter of an encoder."""
     video = tubelets(shape.tubelet, shape.patch)
-    rules = _blocks("blocks", shape.depth)
+    rules = block_rules("blocks", shape.depth)
     if shape.layout == "vjepa2.1":
         rules += layer("patches.video.proj", "patch_embed.proj", weight=video)
         image = tubelets(1, shape.patch)
@@ -69,7 +69,7 @@ def encoder_rules(shape: EncoderShape) -> list[Rule]:
 
 def predictor_rules(shape: PredictorShape) -> list[Rule]:
     """Every parameter of a predictor of masked tokens."""
-    rules = _blocks("predictor_blocks", shape.depth)
+    rules = block_rules("predictor_blocks", shape.depth)
     if shape.levels > 1:
         for number in (0, 2):
             rules += layer(f"project.{number}", f"predictor_embed.{number}")
@@ -154,7 +154,8 @@ def without(state: Mapping[str, Tensor], names: Collection[str]) -> dict[str, Te
     return {name: value for name, value in state.items() if name not in names}
 
 
-def _blocks(prefix: str, depth: int) -> list[Rule]:
+def block_rules(prefix: str, depth: int) -> list[Rule]:
+    """Every parameter of ``depth`` blocks whose official names begin with ``prefix``."""
     return [
         rule
         for number in range(depth)

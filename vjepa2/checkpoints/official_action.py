@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from vjepa2.checkpoints.official import _blocks, without_prefixes
+from vjepa2.checkpoints.official import block_rules, without_prefixes
 from vjepa2.checkpoints.rules import Rule, layer, to_ours, to_theirs
 from vjepa2.checkpoints.shapes import count
 
@@ -72,7 +72,7 @@ class ActionPredictorShape:
 
 def action_predictor_rules(depth: int) -> list[Rule]:
     """Every parameter of a predictor on actions."""
-    rules = _blocks("predictor_blocks", depth) + layer("project", "predictor_embed")
+    rules = block_rules("predictor_blocks", depth) + layer("project", "predictor_embed")
     for name in CONDITIONS:
         rules += layer(f"conditions.{name}", f"{name}_encoder")
     return rules + layer("norm", "predictor_norm") + layer("head", "predictor_proj")
