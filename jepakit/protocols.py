@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from jepakit.actions import ActionSpace
 from jepakit.batch import BatchRequest
 
 
@@ -133,3 +134,47 @@ class BatchMasker(Protocol):
 
 AnyMasker = Masker | BatchMasker
 """What the data module masks with, see :func:`jepakit.masks.draw_masks`."""
+
+
+State = TypeVar("State", bound="LatentState")
+
+
+class LatentState(Protocol):
+    """What a world model knows at one moment of a real or imagined episode."""
+
+    @property
+    def latents(self) -> Float[Tensor, "b n d"]:
+        """Latents of the current frame, normalised as the model's targets are."""
+
+    def repeat(self: State, samples: int) -> State:
+        """``samples`` copies of each state side by side: row ``i`` becomes rows ``i * samples``...
+
+        What came before is shared by the copies where the model can.
+        """
+
+
+@runtime_checkable
+class WorldModel(Protocol[State]):
+    """A model that imagines what actions lead to."""
+
+    @property
+    def actions(self) -> ActionSpace:
+        """The actions it was trained on."""
+
+    @property
+    def request(self) -> BatchRequest:
+        """The frames that it takes; ``frames`` is the length of the windows it was trained on."""
+
+    def start(
+        self,
+        frames: UInt8[Tensor, "b t h w 3"],
+        actions: Float[Tensor, "b t-1 a"],
+        states: Float[Tensor, "b t s"],
+    ) -> State:
+        """The state after some frames and what was done between them; without gradient."""
+
+    def step(self, state: State, action: Float[Tensor, "b a"]) -> State:
+        """The state after an action, imagined; differentiable in the action."""
+
+    def goal(self, frames: UInt8[Tensor, "b h w 3"]) -> Float[Tensor, "b n d"]:
+        """Latents of goal images, to be compared with the latents of imagined states."""

@@ -7,16 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vjepa2.action_predictor import ActionPredictor
+    from vjepa2.dynamics import Dynamics
+    from vjepa2.dynamics_objective import DynamicsObjective
     from vjepa2.encoder import Encoder
     from vjepa2.module import VJEPA2
     from vjepa2.objective import FeatureLoss
     from vjepa2.predictor import Predictor
 
-__all__ = ["VJEPA2", "ActionPredictor", "Encoder", "FeatureLoss", "Predictor"]
+__all__ = [
+    "VJEPA2",
+    "ActionPredictor",
+    "Dynamics",
+    "DynamicsObjective",
+    "Encoder",
+    "FeatureLoss",
+    "Predictor",
+]
 
 HOMES = {
     "VJEPA2": "vjepa2.module",
     "ActionPredictor": "vjepa2.action_predictor",
+    "Dynamics": "vjepa2.dynamics",
+    "DynamicsObjective": "vjepa2.dynamics_objective",
     "Encoder": "vjepa2.encoder",
     "FeatureLoss": "vjepa2.objective",
     "Predictor": "vjepa2.predictor",

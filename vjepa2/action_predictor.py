@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -15,6 +15,14 @@ from jepakit.nn.block import EPS, Block
 from jepakit.nn.flops import attention_flops, block_flops, linear_flops
 from jepakit.nn.initial import initialise
 from jepakit.nn.rotary import Pairing, Rotation, rotation_at
+from vjepa2.frame_attention import FrameBlock, Kept, Past, frame_causal_mask, frame_rotation
+
+Fusion = Literal["concat", "add", "cross"]
+"""How conditions reach the patches of their frame.
+
+``concat``: as further tokens of the frame (V-JEPA 2-AC). ``add``: added to every patch token.
+``cross``: patch tokens attend to them in every block.
+"""
 
 
 class ActionPredictor(nn.Module):
@@ -31,14 +39,16 @@ class ActionPredictor(nn.Module):
         self,
         latent_width: int,
         conditions: dict[str, int],
-        *,
         grid: tuple[int, int] = (16, 16),
+        *,
         unused: Sequence[str] = (),
         width: int = 1024,
         depth: int = 24,
         heads: int = 16,
         mlp_ratio: float = 4.0,
         pairing: Pairing = "tiled",
+        fusion: Fusion = "concat",
+        memory: int | None = None,
     ) -> None:
         """Build the predictor.
 
@@ -54,25 +64,36 @@ class ActionPredictor(nn.Module):
             heads: attention heads.
             mlp_ratio: hidden width of the MLPs over ``width``.
             pairing: of rotary positions; released weights need ``tiled``.
+            fusion: see :data:`Fusion`; released weights need ``concat``.
+            memory: frames that a token sees, its own included; all before it by default. With a
+                memory and ``interleaved`` positions, imagination may go on beyond the windows of
+                training.
 
         Raises:
-            ValueError: an unused condition that is none, or heads too narrow for their positions.
+            ValueError: an unused condition that is none, heads too narrow for their positions, or
+                a memory of no frame.
         """
         super().__init__()
         if strange := sorted(set(unused) - set(conditions)):
             raise ValueError(f"unused has {strange}; the conditions are {sorted(conditions)}.")
+        if memory is not None and memory < 1:
+            raise ValueError(f"memory counts a frame itself and must be at least 1, got {memory}.")
         rotation_at(torch.zeros(1, 3), width // heads, pairing=pairing)  # refuses narrow heads
         self.latent_width, self.width, self.grid = latent_width, width, grid
         self.head_dim, self.mlp_ratio = width // heads, mlp_ratio
         self.pairing: Pairing = pairing
+        self.fusion: Fusion = fusion
+        self.memory = memory
         self.recompute = False
         self.used = {name: size for name, size in conditions.items() if name not in unused}
         self.conditions = nn.ModuleDict(
             {name: nn.Linear(size, width) for name, size in conditions.items()}
         )
         self.project = nn.Linear(latent_width, width)
-        blocks = (MaskedBlock(width, heads, mlp_ratio=mlp_ratio) for _ in range(depth))
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = nn.ModuleList(
+            FrameBlock(width, heads, mlp_ratio=mlp_ratio, cross=fusion == "cross")
+            for _ in range(depth)
+        )
         self.norm = nn.LayerNorm(width, eps=EPS)
         self.head = nn.Linear(width, latent_width)
         initialise(self)
@@ -93,24 +114,60 @@ class ActionPredictor(nn.Module):
         Raises:
             ValueError: conditions are missing or unknown, or a shape does not fit.
         """
+        return self._run(features, conditions, Past(), keep=False)[0]
+
+    def extend(
+        self,
+        features: Float[Tensor, "b t n d"],
+        conditions: Mapping[str, Float[Tensor, "_b _t _a"]],
+        past: Past,
+    ) -> tuple[Float[Tensor, "b t n d"], Past]:
+        """As :meth:`forward` for frames that follow ``past``, and the past after them.
+
+        What a frame sees does not change with the frames after it, so the result is that of
+        :meth:`forward` on all frames at once, at the cost of the new ones.
+        """
+        return self._run(features, conditions, past, keep=True)
+
+    def _run(
+        self,
+        features: Tensor,
+        conditions: Mapping[str, Tensor],
+        past: Past,
+        *,
+        keep: bool,
+    ) -> tuple[Tensor, Past]:
         self._check(features, conditions)
-        batch, frames = features.shape[:2]
-        leading = [self.conditions[name](conditions[name]).unsqueeze(2) for name in self.used]
-        x = torch.cat([*leading, self.project(features)], dim=2)
+        (batch, frames), device = features.shape[:2], features.device
+        named = [self.conditions[name](conditions[name]).unsqueeze(2) for name in self.used]
+        signals, x = torch.cat(named, dim=2), self.project(features)
+        if self.fusion == "add":
+            x = x + signals.sum(dim=2, keepdim=True)
+        lead = len(named) if self.fusion == "concat" else 0
+        x = torch.cat([signals, x], dim=2) if lead else x
         cos, sin = frame_rotation(
-            frames, len(leading), self.grid, self.head_dim, self.pairing, x.device
+            frames, lead, self.grid, self.head_dim, self.pairing, device, start=past.frames
         )
         rotation = Rotation(cos.repeat(batch, 1), sin.repeat(batch, 1))
-        # One frame sees all of itself: without a mask every kernel is open to it.
-        mask = frame_causal_mask(frames, x.shape[2], x.device) if frames > 1 else None
-        tokens = x.flatten(0, 2)
-        run: Callable[..., Tensor] = MaskedBlock.masked
+        count = x.shape[2]
+        before = past.tokens // count
+        # One frame sees all that is kept: without a mask every kernel is open to it.
+        mask = None
+        if frames > 1:
+            mask = frame_causal_mask(frames, count, device, past=before, memory=self.memory)
+        context = signals.flatten(0, 1) if self.fusion == "cross" else None
+        tokens, new = x.flatten(0, 2), []
+        run: Callable[..., tuple[Tensor, Kept]] = FrameBlock.masked
         if self.recompute and torch.is_grad_enabled():
-            run = functools.partial(checkpoint, MaskedBlock.masked, use_reentrant=False)
-        for block in self.blocks:
-            tokens = run(block, tokens, rotation, mask, batch)
-        patches = tokens.view(x.shape)[:, :, len(leading) :]
-        return self.head(self.norm(patches))
+            run = functools.partial(checkpoint, FrameBlock.masked, use_reentrant=False)
+        for number, block in enumerate(self.blocks):
+            tokens, kept = run(block, tokens, rotation, past, number, mask, context, batch)
+            if keep:
+                new.append(kept)
+        patches = tokens.view(x.shape)[:, :, lead:]
+        limit = None if self.memory is None else (self.memory - 1) * count
+        after = past.extended(tuple(new), frames, limit) if keep else past
+        return self.head(self.norm(patches)), after
 
     def compile_blocks(self, backend: str = "inductor") -> None:
         """Compile the dense parts of every block, see :meth:`VisionTransformer.compile_blocks`."""
@@ -121,8 +178,9 @@ class ActionPredictor(nn.Module):
     def flops(self, batch: int, frames: int) -> float:
         """Model FLOPs of a forward pass; frames that the mask hides are not counted."""
         patches, count = self.grid[0] * self.grid[1], batch * frames
-        lengths = [patches + len(self.used)] * count
-        earlier = [lengths[0] * t for t in range(frames)] * batch
+        lengths = [patches + len(self.used) * (self.fusion == "concat")] * count
+        most = frames if self.memory is None else self.memory - 1
+        earlier = [lengths[0] * min(t, most) for t in range(frames)] * batch
         block = block_flops(self.width, lengths, mlp_ratio=self.mlp_ratio)
         block += attention_flops(self.width, lengths, earlier)
         total = 2 * linear_flops(self.latent_width, self.width, patches * count)
@@ -144,49 +202,3 @@ class ActionPredictor(nn.Module):
             wanted, found = (*features.shape[:2], size), tuple(conditions[name].shape)
             if found != wanted:
                 raise ValueError(f"The condition {name} must be {wanted}, came {found}.")
-
-
-class MaskedBlock(Block):
-    """A block for samples of equal length, of whose tokens a mask tells who sees whom."""
-
-    def masked(
-        self,
-        x: Float[Tensor, "total d"],
-        rotation: Rotation,
-        mask: Bool[Tensor, "s s"] | None,
-        batch: int,
-    ) -> Float[Tensor, "total d"]:
-        """Process the tokens of ``batch`` samples of ``s`` tokens, one sample after the other."""
-        heads = self._part("_enter", None)(x, rotation)
-        q, k, v = (part.unflatten(0, (batch, -1)).transpose(1, 2) for part in heads)
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        return self._part("_leave", None)(x, attended.transpose(1, 2).flatten(0, 1), None)
-
-
-# Kept tensors are made outside of inference mode, whose tensors no backward pass may use later.
-@functools.lru_cache(maxsize=16)
-@torch.inference_mode(mode=False)
-def frame_causal_mask(frames: int, tokens: int, device: torch.device) -> Bool[Tensor, "s s"]:
-    """True where a token (row) sees another (column): one of its own or of an earlier frame."""
-    frame = torch.arange(frames, device=device).repeat_interleave(tokens)
-    return frame.unsqueeze(1) >= frame
-
-
-@functools.lru_cache(maxsize=16)
-@torch.inference_mode(mode=False)
-def frame_rotation(
-    frames: int, lead: int, grid: tuple[int, int], dim: int, pairing: Pairing, device: torch.device
-) -> Rotation:
-    """Factors of ``lead`` conditions, then patches, of every frame; conditions turn by time alone.
-
-    A patch turns with (time, row, column), where columns are stretched to span as many positions as
-    there are rows, ``column * rows / columns``; on a square grid all are token numbers.
-    """
-    rows, columns = grid
-    time, row, column = (torch.arange(n).double() for n in (frames, rows, columns))
-    axes = torch.meshgrid(time, row, column * (rows / columns), indexing="ij")
-    patches = torch.stack(axes, dim=-1).flatten(1, 2)
-    first = F.pad(time.view(-1, 1, 1), (0, 2)).expand(-1, lead, -1)
-    place = torch.cat([first, patches], dim=1).flatten(0, 1)
-    cos, sin = rotation_at(place, dim, pairing=pairing)
-    return Rotation(cos.to(device), sin.to(device))

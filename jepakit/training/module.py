@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from jepakit.batch import BatchRequest, SceneBatch
+from jepakit.batch import BatchRequest
 from jepakit.protocols import AnyMasker
 from jepakit.seeds import derive_seed
 from jepakit.training.ema import Ema
@@ -100,15 +101,15 @@ class JepaModule(LightningModule, ABC):
         """What the data module hides, or nothing."""
 
     @abstractmethod
-    def loss(self, batch: SceneBatch) -> Losses:
-        """Losses of a batch that is on the device."""
+    def loss(self, batch: Any) -> Losses:
+        """Losses of a batch of the family's kind that is on the device."""
 
     @abstractmethod
     def ema_pairs(self) -> list[tuple[nn.Module, nn.Module]]:
         """``(student, teacher)`` modules; empty where there is no teacher."""
 
     @abstractmethod
-    def flops(self, batch: SceneBatch) -> float:
+    def flops(self, batch: Any) -> float:
         """Model FLOPs of one training step on this batch, from lengths on the host."""
 
     # -- a training step, in the order of execution ----------------------------------------------
@@ -152,11 +153,11 @@ class JepaModule(LightningModule, ABC):
         (optimizer,) = self.trainer.optimizers
         optimizer.register_step_post_hook(lambda *_: self._move_teachers())
 
-    def on_train_batch_start(self, batch: SceneBatch, batch_idx: int) -> None:  # noqa: ARG002
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         """Seed the step."""
         self._seed("train", batch_idx % self.trainer.accumulate_grad_batches)
 
-    def training_step(self, batch: SceneBatch, batch_idx: int) -> dict[str, Tensor]:
+    def training_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Loss of one micro-batch. Lightning averages over ``accumulate_grad_batches``."""
         losses = self.loss(batch)
         scalars = _scalars(losses)
@@ -211,14 +212,14 @@ class JepaModule(LightningModule, ABC):
 
     def on_validation_batch_start(
         self,
-        batch: SceneBatch,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
         batch_idx: int,
         dataloader_idx: int = 0,  # noqa: ARG002
     ) -> None:
         """Seed the batch, the same in every validation."""
         self._seed("val", batch_idx)
 
-    def validation_step(self, batch: SceneBatch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
         """Losses of held-out clips, averaged over samples and ranks."""
         losses = self.loss(batch)
         values = {f"val/{name}": value for name, value in _scalars(losses).items()}
@@ -230,6 +231,14 @@ class JepaModule(LightningModule, ABC):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:  # noqa: ARG002
         """Write nothing before every step so far is known to be good."""
         self._guard.drain()
+
+    def adopt(self, weights: Mapping[str, Tensor]) -> None:
+        """Start with the weights of a run, by default one of the same kind of model.
+
+        Raises:
+            RuntimeError: they are not those of such a model.
+        """
+        self.load_state_dict(weights)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue at the start of the next optimizer step, whenever the checkpoint was written."""

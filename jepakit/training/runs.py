@@ -110,8 +110,8 @@ def fill(
         )
     weights = DurableCheckpointIO().load_checkpoint(file)["state_dict"]
     try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
+        module.adopt(weights)
+    except (RuntimeError, ValueError) as error:
         raise ValueError(f"The weights in {file} do not fit the model {which}: {error}") from error
 
 

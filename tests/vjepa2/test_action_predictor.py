@@ -9,13 +9,14 @@ import torch
 from official import difference, recorded
 from torch import Tensor
 
-from vjepa2.action_predictor import ActionPredictor, frame_causal_mask, frame_rotation
+from vjepa2.action_predictor import ActionPredictor
 from vjepa2.checkpoints.official_action import (
     action_predictor_rules,
     action_predictor_state,
     to_official_action_predictor,
 )
 from vjepa2.checkpoints.pretrained import fill
+from vjepa2.frame_attention import frame_causal_mask, frame_rotation
 
 FLOAT32, FLOAT64 = 2e-5, 1e-6
 CPU = torch.device("cpu")
@@ -217,7 +218,8 @@ class TestPlaces:
         with torch.inference_mode():
             predictor(*clip())
         predictor(*clip()).sum().backward()
-        kept = (frame_causal_mask(4, 8, CPU), *frame_rotation(4, 2, (2, 3), 16, "tiled", CPU))
+        mask = frame_causal_mask(4, 8, CPU, past=0, memory=None)
+        kept = (mask, *frame_rotation(4, 2, (2, 3), 16, "tiled", CPU, start=0))
         assert frame_causal_mask.cache_info().misses == frame_rotation.cache_info().misses == 1
         assert not any(tensor.is_inference() for tensor in kept)
 
