@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from jaxtyping import Float
-from torch import Tensor
 
-from jepakit.rotations import matrix_of_euler, to_euler
+if TYPE_CHECKING:
+    from torch import Tensor
+else:
+    Tensor = Any  # manifests are read and written without torch; shapes are checked all the same
 
 Composition = Literal["add", "rotate", "set"]
 
@@ -118,6 +120,8 @@ class ActionSpace:
             if change.how == "add":
                 new = old + change.scale * action
             elif change.how == "rotate":
+                from jepakit.rotations import matrix_of_euler, to_euler
+
                 new = to_euler(matrix_of_euler(action) @ matrix_of_euler(old))
             else:
                 new = action
@@ -138,6 +142,8 @@ class ActionSpace:
             if change.how == "add":
                 action = (new - old) / change.scale
             elif change.how == "rotate":
+                from jepakit.rotations import matrix_of_euler, to_euler
+
                 action = to_euler(matrix_of_euler(new) @ matrix_of_euler(old).mT)
             else:
                 action = new

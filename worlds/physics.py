@@ -6,7 +6,7 @@ not connected to a removed body by contacts moves on bit-identically.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import Box2D
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from worlds.scene import Body, Circle, Hinge, Point, Rod, Scene
 from worlds.trajectory import CONTACT, Trajectory
 
+Pose = tuple[float, float, float]
 State = tuple[float, float, float, float, float, float]
 
 
@@ -92,6 +93,8 @@ class World:
 
     def _create(self, index: int, body: Body) -> Box2D.b2Body:
         create = self._world.CreateDynamicBody if body.dynamic else self._world.CreateStaticBody
+        if body.kinematic:
+            create = self._world.CreateKinematicBody
         made = create(
             position=body.position,
             angle=body.angle,
@@ -130,6 +133,40 @@ class World:
         self.step_count += 1
         if self._log is not None:
             self._log.close_step(self.step_count)
+
+    def set_velocity(self, body: int, velocity: Point) -> None:
+        """Give a body another velocity, m/s; a kinematic one keeps it."""
+        self._bodies[body].linearVelocity = velocity
+
+    def set_position(self, body: int, position: Point) -> None:
+        """Move a body at once, m; it keeps its angle, its velocity and its contacts."""
+        self._bodies[body].transform = (position, self._bodies[body].angle)
+
+    def restart(self, poses: Mapping[int, Pose]) -> None:
+        """Put bodies at rest in other poses and forget their contacts.
+
+        What follows depends on nothing that was before, bit by bit, if ``poses`` names every body
+        that ever moves, always in the same order.
+        """
+        bodies = [self._bodies[index] for index in poses]
+        # Contacts are solved in the order of numbers that the engine hands out again last in, first
+        # out: taking the bodies away once reverses the order, twice restores it.
+        for _ in range(2):
+            for body in bodies:
+                body.active = False
+            for body, (x, y, angle) in zip(bodies, poses.values(), strict=True):
+                body.transform = ((x, y), angle)
+                body.linearVelocity = (0.0, 0.0)
+                body.angularVelocity = 0.0
+                body.active = True
+        # Bodies that come back meet others only when one of them is put somewhere.
+        last = bodies[-1]
+        last.transform = (last.position, last.angle)
+
+    def pose(self, body: int) -> Pose:
+        """Position in metres and angle in rad of a body."""
+        view, engine_body, _ = self._views[body]
+        return view.x, view.y, engine_body.angle
 
     def position(self, body: int) -> Point:
         """Where the origin of a body is, in metres."""

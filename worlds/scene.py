@@ -28,7 +28,11 @@ class Polygon:
 
 @dataclass(frozen=True)
 class Body:
-    """A rigid body. ``identity`` is its object id in label maps; 0 marks scenery without an id."""
+    """A rigid body. ``identity`` is its object id in label maps; 0 marks scenery without an id.
+
+    What is ``dynamic`` obeys forces; what is ``kinematic`` instead moves at the velocity it is
+    given, whatever it meets; what is neither stands still.
+    """
 
     shapes: tuple[Circle | Polygon, ...]
     position: Point
@@ -44,6 +48,12 @@ class Body:
     identity: int = 0
     kind: str = "other"
     colour: str = "gray"
+    kinematic: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a body that both obeys forces and does not."""
+        if self.kinematic and self.dynamic:
+            raise ValueError("A kinematic body obeys no forces: give it dynamic=False.")
 
 
 @dataclass(frozen=True)

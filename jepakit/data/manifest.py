@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from jepakit.actions import ActionSpace
 from jepakit.data.atomic import atomic_file
 from jepakit.data.schema import SCHEMA, ClipFormat
 from jepakit.data.shard_index import ShardIndex, ShardRecord
@@ -31,6 +32,9 @@ class Description:
         mirrored: labels in [0, 1] that become ``1 - value`` when a clip is flipped left to right;
             all others are taken to stay as they are.
         settings: further arguments of the generator, for the record.
+        actions: what the numbers of the member ``actions`` mean, in episodes of an agent.
+        proprio: where the agent's own state stands in the member ``states``: its row, and the
+            columns that ``actions.state_names`` names.
     """
 
     source: str
@@ -40,10 +44,47 @@ class Description:
     label_kinds: dict[str, LabelKind] = field(default_factory=dict)
     mirrored: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
+    actions: ActionSpace | None = None
+    proprio: tuple[int, tuple[int, ...]] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an agent's state that does not fit its action space."""
+        named = self.actions.states if self.actions else 0
+        if self.proprio is not None and len(self.proprio[1]) != named:
+            raise ValueError(
+                f"proprio {self.proprio} must name one column of the states for each of the "
+                f"{named} state names of the action space."
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored in the manifest; what only episodes of an agent have is left out elsewhere."""
+        fields = asdict(self)
+        del fields["actions"], fields["proprio"]
+        if self.actions is not None:
+            fields["actions"] = self.actions.to_json()
+        if self.proprio is not None:
+            fields["proprio"] = {"row": self.proprio[0], "columns": list(self.proprio[1])}
+        return fields
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Description:
+        """From the manifest, whose other fields are ignored."""
+        actions, proprio = fields.get("actions"), fields.get("proprio")
+        return cls(
+            source=fields["source"],
+            generator=fields["generator"],
+            licences=tuple(fields["licences"]),
+            form=ClipFormat.from_json(fields["form"]),
+            label_kinds=fields["label_kinds"],
+            mirrored=tuple(fields["mirrored"]),
+            settings=fields["settings"],
+            actions=None if actions is None else ActionSpace.from_json(actions),
+            proprio=None if proprio is None else (proprio["row"], tuple(proprio["columns"])),
+        )
 
     def digest(self, *parts: Any) -> str:
         """Hash of the description and of ``parts`` (JSON values), to recognise finished shards."""
-        return _hash([asdict(self), *parts])
+        return _hash([self.to_json(), *parts])
 
 
 @dataclass(frozen=True)
@@ -83,7 +124,7 @@ class Manifest:
         counts: Counter[str] = Counter()
         for shard in self.shards:
             counts.update({"samples": shard.samples, "bytes": shard.size, **shard.counts})
-        description = {**asdict(self.description), "grid": self.description.form.grid}
+        description = {**self.description.to_json(), "grid": self.description.form.grid}
         shards = [asdict(shard) for shard in self.shards]
         return {
             "schema": SCHEMA,
@@ -111,7 +152,10 @@ class Manifest:
         stated = fields.pop("fingerprint", None)
         if _hash(fields) != stated:
             raise ValueError("The manifest does not match its own fingerprint: damaged or edited.")
-        return cls(_description(fields), tuple(ShardRecord(**shard) for shard in fields["shards"]))
+        return cls(
+            Description.from_json(fields),
+            tuple(ShardRecord(**shard) for shard in fields["shards"]),
+        )
 
 
 def merge_manifest(folder: Path, description: Description, shards: Iterable[str]) -> Manifest:
@@ -136,18 +180,6 @@ def merge_manifest(folder: Path, description: Description, shards: Iterable[str]
     with atomic_file(folder / MANIFEST) as stream:
         stream.write(manifest.to_bytes())
     return manifest
-
-
-def _description(fields: Mapping[str, Any]) -> Description:
-    return Description(
-        source=fields["source"],
-        generator=fields["generator"],
-        licences=tuple(fields["licences"]),
-        form=ClipFormat.from_json(fields["form"]),
-        label_kinds=fields["label_kinds"],
-        mirrored=tuple(fields["mirrored"]),
-        settings=fields["settings"],
-    )
 
 
 def _hash(value: Any) -> str:

@@ -16,7 +16,7 @@ def run(*arguments, code=None):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("command", [[], ["phyre"], ["scenes"], ["verify"]])
+@pytest.mark.parametrize("command", [[], ["phyre"], ["scenes"], ["push"], ["verify"]])
 def test_help_without_torch(command):
     code = (
         "import sys, atexit, runpy;"

@@ -147,3 +147,54 @@ def test_off_centre_circles_and_masses():
 def test_counts_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=r"Expected steps >= 0.*-1|Expected.*0"):
         simulate(scene(), **wrong)
+
+
+def test_a_kinematic_body_keeps_its_velocity_and_pushes_others_ahead():
+    hand = disc(0.0, 0.0, 1, dynamic=False, kinematic=True)
+    world = World(scene(hand, disc(2.0, 0.0, 2, linear_damping=5.0), gravity=0.0))
+    world.set_velocity(0, (1.5, 0.0))
+    for _ in range(120):
+        world.step()
+    assert world.position(0) == pytest.approx((3.0, 0.0), abs=1e-4)
+    assert world.position(1) == pytest.approx((4.0, 0.0), abs=0.02)
+    assert world.states()[0][3] == 1.5
+    world.set_position(0, (-1.0, 2.0))
+    assert world.pose(0) == (-1.0, 2.0, 0.0)
+    assert world.states()[0][3] == 1.5
+
+
+def beams():
+    """Bodies of three parts that lie on each other in many points."""
+    parts = [
+        Polygon(tuple((0.45 * x + dx, 0.5 * y) for x, y in BOX.vertices)) for dx in (-0.6, 0.6, 0.1)
+    ]
+    stack = [Body(tuple(parts), (0.2 * i, 1 + 1.2 * i), identity=i + 1) for i in range(4)]
+    return scene(FLOOR, *stack)
+
+
+def test_a_restarted_world_forgets():
+    poses = {i: (0.13 * i, 0.1 + 0.62 * i, 0.07 * i) for i in range(1, 5)}
+    played = []
+    for restarts in range(4):
+        world = World(beams())
+        for _ in range(restarts):
+            world.restart(poses)
+            for _ in range(20):
+                world.step()
+        before = len(world.contacts())
+        world.restart(poses)
+        assert world.states()[3][3:] == (0.0, 0.0, 0.0)
+        states = []
+        for _ in range(120):
+            world.step()
+            states.append(world.states())
+        played.append((np.array(states), world.contacts()[before:]))
+    for states, contacts in played[1:]:
+        np.testing.assert_array_equal(states, played[0][0])
+        np.testing.assert_array_equal(contacts["impulse"], played[0][1]["impulse"])
+    assert len(played[0][1]) > 200
+
+
+def test_a_body_cannot_both_obey_forces_and_not():
+    with pytest.raises(ValueError, match="give it dynamic=False"):
+        disc(0.0, 0.0, kinematic=True)

@@ -1,7 +1,10 @@
+import hashlib
 import json
+from dataclasses import asdict, replace
 
 import pytest
 
+from jepakit.actions import ActionSpace, StateChange
 from jepakit.data.manifest import MANIFEST, Manifest, merge_manifest
 
 
@@ -81,3 +84,34 @@ def test_the_fingerprint_follows_every_shard(make_set, tmp_path):
         )
     }
     assert len(prints) == 3
+
+
+AGENT = ActionSpace(
+    ("vx", "vy"), (-1.0, -1.0), (1.0, 1.0), ("x",), (StateChange((0,), (0,), scale=0.1, low=0.0),)
+)
+
+
+def test_an_agents_fields_are_stored_only_where_there_is_one(make_set, tmp_path):
+    plain = make_set(tmp_path, {"train": [1]})
+    assert not {"actions", "proprio"} & set(json.loads(plain.to_bytes()))
+    # What digests were made of before agents came: finished shards of old data sets stay valid.
+    old = {**asdict(plain.description)}
+    del old["actions"], old["proprio"]
+    text = json.dumps([old, "a"], sort_keys=True, separators=(",", ":"))
+    assert plain.description.digest("a") == hashlib.sha256(text.encode()).hexdigest()
+
+    described = replace(plain.description, actions=AGENT, proprio=(1, (3,)))
+    manifest = replace(plain, description=described)
+    assert Manifest.parse(manifest.to_bytes()) == manifest
+    assert json.loads(manifest.to_bytes())["proprio"] == {"row": 1, "columns": [3]}
+    without = replace(described, proprio=None)
+    assert Manifest.parse(replace(plain, description=without).to_bytes()).description == without
+    digests = {d.digest("a") for d in (plain.description, described, without)}
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize(("actions", "columns"), [(AGENT, (0, 1)), (AGENT, ()), (None, (0,))])
+def test_an_agents_state_must_fit_its_actions(make_set, tmp_path, actions, columns):
+    plain = make_set(tmp_path, {"train": [1]}).description
+    with pytest.raises(ValueError, match="must name one column"):
+        replace(plain, actions=actions, proprio=(0, columns))
