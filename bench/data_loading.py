@@ -3,7 +3,8 @@
 ``python -m bench.data_loading``. CPU seconds of the process, decoding in the main process (no
 workers), medians over interleaved rounds. The clips look like photographs: a pan over a picture
 with a natural spectrum, six moving textured objects and sensor noise, as JPEG strips of quality 85
-with 4:2:2 colours (16 frames of two real photographs took 300 and 390 kB). Then loading is compared
+with 4:2:2 colours (16 frames of two real photographs took 300 and 390 kB), or as ``--image`` says:
+mp4 at crf 18, png. Then loading is compared
 with what the training step of a recipe consumes, on textured scenes stored as PNG, which decode
 slower than the flat PHYRE pictures of these recipes.
 """
@@ -30,6 +31,7 @@ from jepakit.data.loader import clip_batches
 from jepakit.data.manifest import Description, merge_manifest
 from jepakit.data.members import EncodedSample, encode_sample
 from jepakit.data.metadata import build_meta, decode_meta
+from jepakit.data.mp4_clip import decode_mp4
 from jepakit.data.order import Position
 from jepakit.data.schema import ClipFormat, Sample
 from jepakit.data.shard_index import Place
@@ -42,7 +44,9 @@ TARGETS = {224: 180.0, 128: 350.0}
 OBJECTS = 6
 
 
-def photographic_clip(size: int, frames: int, random: np.random.Generator) -> Sample:
+def photographic_clip(
+    size: int, frames: int, random: np.random.Generator, image: str = "jpg"
+) -> Sample:
     """A pan over a picture with a 1/f spectrum, textured discs that move, and noise of sigma 3."""
     canvas = _natural(size + 4 * frames, random)
     rows, columns = np.ogrid[:size, :size]
@@ -59,7 +63,7 @@ def photographic_clip(size: int, frames: int, random: np.random.Generator) -> Sa
             clip[frame][inside] = textures[i][inside]
             labels[frame][inside] = i + 1
     clip += random.normal(0, 3, clip.shape)
-    form = _form(size, frames)
+    form = _form(size, frames, image)
     key = f"clip-{random.integers(1 << 60):x}"
     objects = [{"id": i + 1, "kind": "disc"} for i in range(OBJECTS)]
     meta = build_meta(key, form, source="noise", licence="CC0-1.0", fps=8.0, objects=objects)
@@ -76,18 +80,19 @@ def _natural(size: int, random: np.random.Generator) -> ndarray:
     return (128 + 50 * picture / picture.std()).astype(np.float32)
 
 
-def _form(size: int, frames: int) -> ClipFormat:
-    return ClipFormat(frames, size, size, patch=16, tubelet=2)
+def _form(size: int, frames: int, image: str) -> ClipFormat:
+    return ClipFormat(frames, size, size, patch=16, tubelet=2, image=image)
 
 
-def write_clips(folder: Path, size: int, frames: int, clips: int) -> None:
+def write_clips(folder: Path, size: int, frames: int, clips: int, image: str) -> None:
     """A data set of one shard."""
     random = np.random.default_rng(size)
-    form = _form(size, frames)
+    form = _form(size, frames, image)
     description = Description("noise", "bench/1", ("CC0-1.0",), form)
 
     def encoded() -> list[EncodedSample]:
-        return [encode_sample(photographic_clip(size, frames, random), form) for _ in range(clips)]
+        made = (photographic_clip(size, frames, random, image) for _ in range(clips))
+        return [encode_sample(clip, form) for clip in made]
 
     write_shard(folder, "train-000000", iter(encoded()), split="train", spec=description.digest())
     merge_manifest(folder, description, ["train-000000"])
@@ -103,7 +108,8 @@ def stages(dataset: BatchDataset, batch: int) -> dict[str, Callable[[], object]]
     def read(place: Place) -> bytes:
         return os.pread(tar, place.size, place.offset)
 
-    wanted = ("json", "jpg", "coverage")
+    wanted = ("json", form.image, "coverage")
+    decode = decode_mp4 if form.image == "mp4" else decode_strip
     data = [{name: read(p[name]) for name in wanted} for p in places]
     out = np.empty((*form.shape, 3), np.uint8)
     deal = [Position(0, i) for i in range(len(reader))]
@@ -114,23 +120,25 @@ def stages(dataset: BatchDataset, batch: int) -> dict[str, Callable[[], object]]
         "whole, masked": lambda: [masked[places] for places in batches],
         "read": lambda: [read(p[name]) for p in places for name in wanted],
         "crc32": lambda: [zlib.crc32(part) for parts in data for part in parts.values()],
-        "jpeg": lambda: [decode_strip(parts["jpg"], form, out) for parts in data],
+        "pictures": lambda: [decode(parts[form.image], form, out) for parts in data],
         "metadata": lambda: [
             decode_meta(parts["json"], index.key(i), form) for i, parts in enumerate(data)
         ],
     }
 
 
-def measure(size: int, frames: int, clips: int, batch: int, rounds: int) -> dict[str, float]:
+def measure(
+    size: int, frames: int, clips: int, batch: int, rounds: int, image: str
+) -> dict[str, float]:
     """Milliseconds of CPU per clip by stage, and clips per CPU second."""
     with tempfile.TemporaryDirectory() as folder:
-        write_clips(Path(folder), size, frames, clips)
+        write_clips(Path(folder), size, frames, clips, image)
         request = BatchRequest(frames=frames, size=(size, size), patch=16, tubelet=2)
         dataset = clip_batches(folder, request, batch_size=batch).source
         kilobytes = sum(shard.size for shard in dataset.reader.shards) / clips / 1e3
         timings: dict[str, Timing] = interleave(stages(dataset, batch), rounds=rounds)
     cost = {name: timing.cpu / clips * 1e3 for name, timing in timings.items()}
-    known = sum(cost[name] for name in ("read", "crc32", "jpeg", "metadata"))
+    known = sum(cost[name] for name in ("read", "crc32", "pictures", "metadata"))
     cost["the rest (coverage, memory, collate)"] = cost["whole"] - known
     cost["masks"] = cost["whole, masked"] - cost["whole"]
     rows = [(name, cost[name]) for name in cost if name != "whole, masked"]
@@ -176,11 +184,12 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--image", choices=["jpg", "png", "mp4"], default="jpg")
     parser.add_argument("--recipes", nargs="*", default=["demo", "vit_s"])
     args = parser.parse_args()
     torch.set_num_threads(1)
     figures = {
-        str(size): measure(size, args.frames, args.clips, args.batch, args.rounds)
+        str(size): measure(size, args.frames, args.clips, args.batch, args.rounds, args.image)
         for size in TARGETS
     }
     rows = [

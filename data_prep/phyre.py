@@ -203,7 +203,7 @@ def phyre(
     size: int = 64,
     patch: int = 8,
     tubelet: int = 2,
-    image: Literal["png", "jpg"] = "png",
+    image: Literal["png", "jpg", "mp4"] = "png",
     solved_share: float = 0.3,
     attempts: int = 100,
     aimed: float = 0.5,
@@ -227,7 +227,7 @@ def phyre(
         size: height and width in pixels.
         patch: patch size in pixels for which coverage is stored.
         tubelet: frames per token for which coverage is stored.
-        image: lossless png, or jpg of quality 90 for large frames.
+        image: lossless png, or of quality 90 jpg for large frames and mp4 for long clips.
         solved_share: share of clips for which an action that solves the task is searched.
         attempts: valid actions tried in that search before an unsolved one is taken.
         aimed: share of actions with the ball roughly above or below a moving body.

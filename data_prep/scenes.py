@@ -101,7 +101,7 @@ def scenes(
     size: int = 64,
     patch: int = 8,
     tubelet: int = 2,
-    image: Literal["png", "jpg"] = "jpg",
+    image: Literal["png", "jpg", "mp4"] = "jpg",
     counterfactuals: Removal = "none",
     seed: int = 0,
     shard_clips: int = 128,
@@ -122,7 +122,7 @@ def scenes(
         size: height and width in pixels.
         patch: patch size in pixels for which coverage is stored.
         tubelet: frames per token for which coverage is stored.
-        image: jpg of quality 90, or lossless png.
+        image: jpg of quality 90, lossless png, or mp4 of quality 90 for long clips.
         counterfactuals: simulate again without one object drawn at random, or without each.
         seed: of the scenes.
         shard_clips: clips per shard.

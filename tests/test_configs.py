@@ -90,6 +90,8 @@ def step(shards: Path, pictures: Path, *configs: Path) -> TrainCLI:
     small = [f"--model.encoder.{name}={value}" for name, value in encoder.items()]
     if options["data"]["class_path"].endswith("VideoDataModule"):
         small += [f"--data.train={pictures}", "--data.val_share=0"]
+        if "images" in options["data"]["init_args"]:
+            small += [f"--data.images.path={pictures}", "--data.images.by=batch"]
     else:
         small += [f"--data.train={shards}", f"--data.val={shards}"]
     one = {"accelerator": "cpu", "devices": 1, "num_nodes": 1, "strategy": "auto"}

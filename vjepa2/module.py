@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 
 import torch
@@ -25,8 +26,9 @@ class VJEPA2(JepaModule):
     """Hide tubes of a clip; predict the latents of what is hidden from what is visible.
 
     V-JEPA 2, section 2.1, and V-JEPA 2.1 with ``context_weight > 0`` and an encoder with levels;
-    I-JEPA is the case of clips of one frame. Differs: all masks of a clip run as one packed batch,
-    and no token list is cut to the shortest of the batch unless the masker says so.
+    I-JEPA is the case of clips of one frame. An encoder with ``images`` also trains on batches of
+    still images, by a tokenizer and vectors of their own. Differs: all masks of a clip run as one
+    packed batch, and no token list is cut to the shortest of the batch unless the masker says so.
 
     Args:
         encoder: the context encoder; the target encoder starts as its copy.
@@ -81,6 +83,13 @@ class VJEPA2(JepaModule):
         return self.encoder.request
 
     @property
+    def still_request(self) -> BatchRequest | None:
+        """The still images that the encoder takes; None without a tokenizer of their own."""
+        if not self.encoder.images:
+            return None
+        return dataclasses.replace(self.request, frames=1, tubelet=1)
+
+    @property
     def masker(self) -> AnyMasker:
         """What the data module hides in each clip."""
         return self._masker
@@ -107,7 +116,9 @@ class VJEPA2(JepaModule):
         image = self.encoder.images and batch.frames.shape[1] == 1
         predicted: Prediction = self.predictor(context, masks, image=image)
         rows = masks.target.index % len(target)
-        prediction = self.feature_loss(predicted.target, target[rows], masks.target)
+        prediction = self.feature_loss(
+            predicted.target, target[rows], masks.target, joined=self._joined
+        )
         zero = prediction.new_zeros(())
         seen, weight = zero, zero
         if predicted.context is not None:
@@ -123,6 +134,7 @@ class VJEPA2(JepaModule):
             hidden=tuple(zero + kept.target for kept in masks.shares()),
             target_std=full.float().unflatten(0, (len(batch), -1)).std(dim=1).mean(),
             pooled=pooled.unflatten(0, (-1, len(batch))).mean(dim=0),
+            image=zero + float(image) if self.encoder.images else None,
         )
 
     def _context_loss(
@@ -130,7 +142,12 @@ class VJEPA2(JepaModule):
     ) -> Float[Tensor, ""]:
         goal = target[masks.context.index % len(target)]
         weight = nearness(masks, self.encoder.grid) if self.context_nearness else None
-        return self.feature_loss(predicted, goal, masks.context, weight=weight)
+        return self.feature_loss(predicted, goal, masks.context, weight=weight, joined=self._joined)
+
+    @property
+    def _joined(self) -> bool:
+        """Whether samples weigh the same; a rank of images weighs as one of clips (2.1)."""
+        return not self.encoder.images
 
     def _context_weight_at(self, step: int) -> float:
         begin, end = self.context_ramp
@@ -138,8 +155,8 @@ class VJEPA2(JepaModule):
 
     def flops(self, batch: SceneBatch) -> float:
         """Model FLOPs of one training step on this batch; padding would not count."""
-        full = (self.encoder.tokens,) * len(batch)
         masks = batch.masks
+        full = (masks.context.grid if masks else self.encoder.tokens,) * len(batch)
         context = masks.context.lengths if masks else full
         hidden = masks.target.lengths if masks else (0,) * len(batch)
         learned = self.encoder.flops(context) + self.predictor.flops(context, hidden)

@@ -37,6 +37,7 @@ class FeatureLoss(nn.Module):
         packing: Packing,
         *,
         weight: Float[Tensor, " total"] | None = None,
+        joined: bool = True,
     ) -> Float[Tensor, ""]:
         """The loss; no gradient flows into ``target``.
 
@@ -45,10 +46,12 @@ class FeatureLoss(nn.Module):
             target: normalised latents of the teacher, see :func:`normalised`.
             packing: layout of both.
             weight: factor of each token.
+            joined: whether samples of all ranks weigh the same, or ranks do.
         """
         error = (at_least_float32(predicted) - at_least_float32(target.detach())).abs()
         distance = (error if self.power == 1 else error.square() / 2).mean(dim=-1)
-        return sample_mean(distance if weight is None else distance * weight, packing)
+        weighted = distance if weight is None else distance * weight
+        return sample_mean(weighted, packing, joined=joined)
 
 
 def normalised(
@@ -92,6 +95,7 @@ class VJepaLosses:
         target_std: standard deviation of the teacher's latents over the tokens of a clip, mean over
             coordinates and clips, before normalisation: near 0 all places look the same.
         pooled: mean visible latent of each clip, for the collapse monitor and the online probe.
+        image: 1 for a batch of still images, 0 of clips; None where there are clips alone.
     """
 
     total: Float[Tensor, ""]
@@ -102,6 +106,7 @@ class VJepaLosses:
     hidden: tuple[Float[Tensor, ""], ...]
     target_std: Float[Tensor, ""]
     pooled: Float[Tensor, "b d"]
+    image: Float[Tensor, ""] | None = None
 
     def log(self) -> dict[str, Tensor]:
         """Scalars by name, on the device; masks are numbered from 0."""
@@ -111,6 +116,8 @@ class VJepaLosses:
             "context_weight": self.context_weight,
             "target_std": self.target_std,
         }
+        if self.image is not None:
+            scalars["image"] = self.image
         for number, (visible, hidden) in enumerate(zip(self.visible, self.hidden, strict=True)):
             scalars |= {f"mask{number}_visible": visible, f"mask{number}_hidden": hidden}
         return scalars

@@ -96,7 +96,8 @@ class BatchDataset(Batches):
             stored.frames(without=without, out=out)
             return
         scratch = self._memory.take((*self.reader.form.shape, 3))
-        out[...] = view.cut(stored.frames(without=without, out=scratch))
+        clip = stored.frames(without=without, out=scratch, needed=view.frames)
+        out[...] = view.cut(clip)
 
     def _choose_removed(
         self, stored: StoredSample, coverage: UInt8[ndarray, "k tt hh ww"], epoch: int

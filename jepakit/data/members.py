@@ -1,8 +1,9 @@
 """A sample as named members of a tar: ``KEY.<member>``.
 
 Members, in the order in which they are stored (what training reads comes first): ``json``, ``jpg``
-or ``png``, ``coverage``, ``labels``, ``states``, ``contacts``, ``actions``, then ``cf<id>.jpg`` or
-``cf<id>.png`` with ``cf<id>.labels`` for each counterfactual. Nothing else is ever decoded.
+or ``png`` or ``mp4``, ``coverage``, ``labels``, ``states``, ``contacts``, ``actions``, then
+``cf<id>.jpg`` (``png``, ``mp4``) and ``cf<id>.labels`` for each counterfactual. Nothing else is
+ever decoded.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from numpy import ndarray
 from jepakit.data.codecs import ARRAYS, encode_array, encode_labels
 from jepakit.data.coverage import check_labels, coverage_of
 from jepakit.data.metadata import encode_meta
-from jepakit.data.schema import ClipFormat, Sample
+from jepakit.data.mp4_clip import encode_mp4
+from jepakit.data.schema import ClipFormat, Counterfactual, Sample
 from jepakit.data.strips import encode_strip
 
 NAME = re.compile(
-    r"json|jpg|png|coverage|labels|states|contacts|actions|cf\d{1,3}\.(jpg|png|labels)"
+    r"json|jpg|png|mp4|coverage|labels|states|contacts|actions|cf\d{1,3}\.(jpg|png|mp4|labels)"
 )
 
 
@@ -52,7 +54,8 @@ def encode_sample(sample: Sample, form: ClipFormat) -> EncodedSample:
 def _encode(sample: Sample, form: ClipFormat) -> dict[str, bytes]:
     removed = sorted(sample.counterfactuals)
     objects = len(sample.meta["objects"])
-    picture, labels = _encode_clip("", sample.frames, sample.labels, objects, form)
+    fps = sample.meta["fps"]
+    picture, labels = _encode_clip("", sample, objects, form, fps)
     table = [
         {**entry, "area": area}
         for entry, area in zip(sample.meta["objects"], _areas(sample.labels, objects), strict=True)
@@ -66,7 +69,7 @@ def _encode(sample: Sample, form: ClipFormat) -> dict[str, bytes]:
             members[name] = encode_array(name, getattr(sample, name))
     for identity in removed:
         other, prefix = sample.counterfactuals[identity], f"cf{identity}."
-        picture, labels = _encode_clip(prefix, other.frames, other.labels, objects, form)
+        picture, labels = _encode_clip(prefix, other, objects, form, fps)
         if (other.labels == identity).any():
             raise ValueError(f"The counterfactual without object {identity} still shows it.")
         members |= {f"{prefix}{form.image}": picture, f"{prefix}labels": labels}
@@ -74,19 +77,21 @@ def _encode(sample: Sample, form: ClipFormat) -> dict[str, bytes]:
 
 
 def _encode_clip(
-    prefix: str, frames: ndarray, labels: ndarray, objects: int, form: ClipFormat
+    prefix: str, clip: Sample | Counterfactual, objects: int, form: ClipFormat, fps: float
 ) -> tuple[bytes, bytes]:
     """Picture and label map of one clip, checked by hand: users write preparation code."""
     for name, array, shape in (
-        ("frames", frames, (*form.shape, 3)),
-        ("labels", labels, form.shape),
+        ("frames", clip.frames, (*form.shape, 3)),
+        ("labels", clip.labels, form.shape),
     ):
         if array.dtype != np.uint8 or array.shape != shape:
             raise ValueError(
                 f"'{prefix}{name}' must be uint8 {shape}, came {array.dtype} {array.shape}."
             )
-    check_labels(labels, objects)
-    return encode_strip(frames, form), encode_labels(labels)
+    check_labels(clip.labels, objects)
+    if form.image == "mp4":
+        return encode_mp4(clip.frames, form, fps=fps), encode_labels(clip.labels)
+    return encode_strip(clip.frames, form), encode_labels(clip.labels)
 
 
 def _areas(labels: UInt8[ndarray, "t h w"], objects: int) -> list[list[float]]:

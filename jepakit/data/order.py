@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int
@@ -73,6 +73,27 @@ def _permutation(order: Order, epoch: int) -> Int[ndarray, " samples"]:
             for window in windows
         ]
     )
+
+
+@runtime_checkable
+class Deals(Protocol):
+    """What gives every rank its batches of places: a Dealer, or one of several orders.
+
+    Positions are its own: whatever tuple of integers says where its orders stand.
+    """
+
+    @property
+    def batch(self) -> int:
+        """Samples per rank and step."""
+
+    def batches(self, offset: int = 0) -> int:
+        """Global batches that start in an epoch at or after ``offset``."""
+
+    def after(self, start: Any, batches: int) -> Any:
+        """The position once ``batches`` global batches have been consumed from ``start`` on."""
+
+    def stream(self, start: Any, rank: int) -> Iterator[list[Position]]:
+        """This rank's batches from ``start`` on, without end."""
 
 
 @dataclass(frozen=True)

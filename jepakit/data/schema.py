@@ -33,10 +33,11 @@ class ClipFormat:
         width: columns in pixels.
         patch: patch size in pixels of the stored coverage.
         tubelet: frames per token of the stored coverage.
-        image: ``jpg`` for photographs, ``png`` (lossless) for flat-coloured worlds.
-        quality: of the JPEG.
-        subsampling: of the JPEG's colours. 4:2:0 is refused: it reads across the border of stacked
-            frames, and colours of one frame leak into the next.
+        image: ``jpg`` for photographs, ``png`` (lossless) for flat-coloured worlds, ``mp4`` for
+            long clips (fewer bytes, slower to decode).
+        quality: of the JPEG, or of the mp4, which loses about as much (85 is x264's crf 18).
+        subsampling: of the colours of both, 4:2:2 or 4:4:4. A JPEG of 4:2:0 is refused: it reads
+            across the border of stacked frames, and colours of one frame leak into the next.
     """
 
     frames: int
@@ -57,10 +58,12 @@ class ClipFormat:
                 f"{self.frames} frames of {self.height}x{self.width} do not divide into tubelets "
                 f"of {self.tubelet} frames and patches of {self.patch} pixels."
             )
-        if self.image not in ("jpg", "png"):
-            raise ValueError(f"image must be 'jpg' or 'png', got {self.image!r}.")
+        if self.image not in ("jpg", "png", "mp4"):
+            raise ValueError(f"image must be 'jpg', 'png' or 'mp4', got {self.image!r}.")
         if self.image == "jpg":
             self._check_strip()
+        elif self.image == "mp4":
+            self._check_video()
 
     def _check_strip(self) -> None:
         if self.subsampling not in ("422", "444"):
@@ -72,6 +75,19 @@ class ClipFormat:
             raise ValueError(
                 f"A JPEG strip needs a height that is a multiple of 8 and at most {JPEG_SIDE} rows "
                 f"in all; {self.frames} frames of height {self.height} are not. Use image='png'."
+            )
+
+    def _check_video(self) -> None:
+        if self.subsampling not in ("420", "422", "444") or not 58 <= self.quality <= 100:
+            raise ValueError(
+                "An mp4 has subsampling '420', '422' or '444' and a quality from 58 to 100, got "
+                f"{self.subsampling!r} and {self.quality}."
+            )
+        rows, columns = 1 + (self.subsampling == "420"), 1 + (self.subsampling != "444")
+        if self.height % rows or self.width % columns:
+            raise ValueError(
+                f"An mp4 with subsampling '{self.subsampling}' needs a height divisible by {rows} "
+                f"and a width by {columns}, got {self.height}x{self.width}. Use '444'."
             )
 
     @property

@@ -10,12 +10,15 @@ from jepakit.batch import Packing
 from jepakit.distributed import rank_weight
 
 
-def sample_mean(values: Float[Tensor, " total"], packing: Packing) -> Float[Tensor, ""]:
+def sample_mean(
+    values: Float[Tensor, " total"], packing: Packing, *, joined: bool = True
+) -> Float[Tensor, ""]:
     """Mean over each sample's own tokens, then over the samples of the joined batch of all ranks.
 
     ``1/B sum_b 1/n_b sum_i v_bi``: a sample with many tokens weighs no more than another
     (Causal-JEPA, Algorithm 1, lines 12-13). On several ranks the number returned is this rank's
-    share; its mean over the ranks, which is what DDP descends, is the joined average.
+    share; its mean over the ranks, which is what DDP descends, is the joined average. Without
+    ``joined`` it is the mean over this rank's samples, and all ranks weigh the same.
 
     Raises:
         ValueError: as many values as kept tokens are needed.
@@ -28,7 +31,8 @@ def sample_mean(values: Float[Tensor, " total"], packing: Packing) -> Float[Tens
     lengths = packing.offsets.diff().to(values.dtype)
     # A weight per token instead of a scatter: index_add is not deterministic on CUDA.
     weight = (1.0 / (packing.batch * lengths))[packing.sample]
-    return (values * weight).sum() * rank_weight(packing.batch, values)
+    mean = (values * weight).sum()
+    return mean * rank_weight(packing.batch, values) if joined else mean
 
 
 def at_least_float32(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -69,6 +69,18 @@ def test_held_out_layouts(tmp_path):
         assert found == {layout}
 
 
+def test_clips_as_mp4(tmp_path):
+    scenes(
+        str(tmp_path), layouts=["ramp"], clips=1, val_clips=0, counterfactuals="one", image="mp4"
+    )
+    (stored,) = ShardReader(str(tmp_path))
+    details = stored.meta["details"]
+    clip = simulate(sample("ramp", details["scene_seed"]), frames=8, rate=4.0, size=64)
+    ((identity, other),) = stored.counterfactuals.items()
+    for seen, made in ((stored, clip), (other, clip.without(identity))):
+        assert 0 < np.abs(seen.frames.astype(int) - made.frames).mean() < 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

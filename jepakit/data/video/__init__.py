@@ -2,7 +2,8 @@
 
 from jepakit.data.video.augmentation import Augmentation
 from jepakit.data.video.loader import video_batches
+from jepakit.data.video.mixing import StillImages
 from jepakit.data.video.module import VideoDataModule
 from jepakit.data.video.sampling import FrameSampling
 
-__all__ = ["Augmentation", "FrameSampling", "VideoDataModule", "video_batches"]
+__all__ = ["Augmentation", "FrameSampling", "StillImages", "VideoDataModule", "video_batches"]

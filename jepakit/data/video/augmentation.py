@@ -54,12 +54,15 @@ class Augmentation:
         flip: mirror half of the clips; leave it out where left and right mean something.
         centre: of a validation clip, the share of the largest centred window that is seen; 0.875 is
             the official evaluation (short side to 256, centre 224).
+        place: of a validation clip, where that window lies: 0 at the first rows and columns, 0.5 in
+            the middle, 1 at the last.
     """
 
     scale: tuple[float, float] = (0.3, 1.0)
     ratio: tuple[float, float] = (0.75, 1.35)
     flip: bool = True
     centre: float = 0.875
+    place: float = 0.5
 
     def __post_init__(self) -> None:
         """Refuse empty ranges."""
@@ -70,6 +73,8 @@ class Augmentation:
             )
         if not 0 < self.centre <= 1:
             raise ValueError(f"centre is a share in (0, 1], got {self.centre}.")
+        if not 0 <= self.place <= 1:
+            raise ValueError(f"place is from 0 to 1, got {self.place}.")
 
     def draw(self, size: tuple[int, int], generator: torch.Generator) -> Window:
         """A window for training.
@@ -103,11 +108,15 @@ class Augmentation:
             size: rows and columns of the video.
             wanted: rows and columns that the model takes.
         """
-        return _centred(size, wanted[1] / wanted[0], self.centre, flip=False)
+        ratio = wanted[1] / wanted[0]
+        return _centred(size, ratio, self.centre, flip=False, place=self.place)
 
 
-def _centred(size: tuple[int, int], ratio: float, share: float, *, flip: bool) -> Window:
+def _centred(
+    size: tuple[int, int], ratio: float, share: float, *, flip: bool, place: float = 0.5
+) -> Window:
     height, width = size
     rows = max(1, round(share * min(height, width / ratio)))
     columns = max(1, round(share * min(width, height * ratio)))
-    return Window((height - rows) // 2, (width - columns) // 2, rows, columns, flip)
+    top, left = int(place * (height - rows)), int(place * (width - columns))
+    return Window(top, left, rows, columns, flip)

@@ -61,6 +61,10 @@ class Catalogue:
             digest.update(f"{entry.key} {entry.label}\n".encode())
         return digest.hexdigest()
 
+    def without_labels(self) -> Catalogue:
+        """The same videos, of no class."""
+        return Catalogue(tuple(entry._replace(label=None) for entry in self.entries))
+
     def divide(self, share: float) -> tuple[Catalogue, Catalogue]:
         """Training and validation part, whole videos each.
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from jepakit.batch import SceneBatch
 from jepakit.training.module import JepaModule
 from jepakit.training.peak_flops import peak_flops
 
@@ -71,7 +72,8 @@ class Throughput(Callback):
         """Count the batch, and log at log steps."""
         assert isinstance(pl_module, JepaModule)
         self._clips += len(batch)
-        self._tokens += len(batch) * prod(pl_module.request.grid)
+        still = isinstance(batch, SceneBatch) and batch.frames.shape[1] == 1
+        self._tokens += len(batch) * prod(pl_module.request.grid[1 if still else 0 :])
         self._flops += pl_module.flops(batch)
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         logs = stepped and trainer.global_step % _log_interval(trainer) == 0

@@ -15,7 +15,7 @@ def test_grid_and_round_trip():
         ({"frames": 0}, "positive"),
         ({"frames": 3}, "3 frames of 32x32 do not divide into tubelets of 2"),
         ({"patch": 7}, "patches of 7"),
-        ({"image": "webp"}, "'jpg' or 'png', got 'webp'"),
+        ({"image": "webp"}, "'jpg', 'png' or 'mp4', got 'webp'"),
         ({"subsampling": "420"}, "leaks colour"),
         ({"height": 36, "patch": 4}, "multiple of 8"),
         ({"frames": 4096}, "at most 65535 rows"),

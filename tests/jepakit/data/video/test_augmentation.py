@@ -113,3 +113,11 @@ def test_empty_ranges(options):
 def test_centre_is_a_share(centre):
     with pytest.raises(ValueError, match="centre is a share"):
         Augmentation(centre=centre)
+
+
+@pytest.mark.parametrize(("place", "left"), [(0.0, 0), (0.25, 20), (0.5, 40), (1.0, 80)])
+def test_a_window_may_lie_elsewhere_than_in_the_middle(place, left):
+    window = Augmentation(centre=1.0, place=place).middle((240, 320), (112, 112))
+    assert window == Window(0, left, 240, 240)
+    with pytest.raises(ValueError, match=r"place is from 0 to 1, got 1\.5"):
+        Augmentation(place=1.5)
