@@ -9,18 +9,18 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from jepakit.batch import BatchRequest, SceneBatch
-from jepakit.data.batches import Batches, Faults
+from jepakit.batch import BatchRequest
+from jepakit.data.batches import OrderedBatches
 from jepakit.data.dataset import BatchDataset
 from jepakit.data.faults import FaultLedger
-from jepakit.data.order import Dealer, Order, Position
+from jepakit.data.order import Dealer, Deals, Order, Position
 from jepakit.data.shard_reader import ShardReader
 from jepakit.data.views import Views
 from jepakit.protocols import AnyMasker
 
 PREFETCH_BYTES = 1 << 30
 
-B = TypeVar("B", bound=Batches)
+B = TypeVar("B", bound=OrderedBatches[Any])
 
 
 class PlaceSampler(Sampler[list[Position]]):
@@ -34,7 +34,7 @@ class PlaceSampler(Sampler[list[Position]]):
     """
 
     def __init__(
-        self, dealer: Dealer, *, rank: int, start: Callable[[], Position], endless: bool
+        self, dealer: Deals, *, rank: int, start: Callable[[], Any], endless: bool
     ) -> None:
         self.dealer = dealer
         self.rank = rank
@@ -53,7 +53,7 @@ class PlaceSampler(Sampler[list[Position]]):
 
 
 class ClipLoader(Generic[B]):
-    """Iterates over SceneBatches of this rank and keeps count of damaged samples.
+    """Iterates over batches of this rank and keeps count of damaged samples.
 
     Args:
         dataset: decodes a batch.
@@ -91,14 +91,12 @@ class ClipLoader(Generic[B]):
             **options,
         )
 
-    def __iter__(self) -> Iterator[SceneBatch]:
+    def __iter__(self) -> Iterator[Any]:
         """Batches from the sampler's start on.
 
         Raises:
             ValueError: more damaged samples than the budget allows.
         """
-        batch: SceneBatch
-        faults: Faults
         for batch, faults in self._loader:
             self.ledger.add(faults)
             yield batch
@@ -128,9 +126,7 @@ class ClipLoader(Generic[B]):
 
     def _prefetch(self, workers: int) -> int:
         """Batches that a worker prepares ahead: at most 4, and 1 GiB in all where batches allow."""
-        request, batch = self.source.request, self.places.dealer.batch
-        per_frame = 3 * (1 + request.counterfactual) + request.labels
-        size = batch * request.frames * request.size[0] * request.size[1] * per_frame
+        size = self.places.dealer.batch * self.source.sample_bytes
         return max(1, min(4, PREFETCH_BYTES // (workers * size)))
 
 

@@ -14,6 +14,7 @@ from numpy import ndarray
 from jepakit.data.codecs import ARRAYS, decode_array, decode_coverage, decode_labels
 from jepakit.data.coverage import check_labels
 from jepakit.data.metadata import decode_meta
+from jepakit.data.mp4_clip import decode_mp4
 from jepakit.data.schema import BadSample, ClipFormat, Counterfactual, Sample
 from jepakit.data.shard_index import Place
 from jepakit.data.strips import decode_strip
@@ -40,6 +41,11 @@ class StoredSample:
         self._places = places
         self._form = form
 
+    @property
+    def name(self) -> str:
+        """Shard and key, for messages."""
+        return f"{self._shard}.tar, sample '{self.key}'"
+
     @cached_property
     def meta(self) -> dict[str, Any]:
         """What ``KEY.json`` holds."""
@@ -51,10 +57,19 @@ class StoredSample:
         return len(self.meta["objects"])
 
     def frames(
-        self, *, without: int = 0, out: UInt8[ndarray, "t h w 3"] | None = None
+        self,
+        *,
+        without: int = 0,
+        out: UInt8[ndarray, "t h w 3"] | None = None,
+        needed: slice = slice(None),
     ) -> UInt8[ndarray, "t h w 3"]:
-        """The clip, or its counterfactual without an object; decoded into ``out`` if given."""
+        """The clip, or its counterfactual without an object; decoded into ``out`` if given.
+
+        Frames outside ``needed`` may stay undecoded, with whatever ``out`` held.
+        """
         member = _prefix(without) + self._form.image
+        if self._form.image == "mp4":
+            return self._decode(member, decode_mp4, self._form, out, needed)
         return self._decode(member, decode_strip, self._form, out)
 
     def labels(self, *, without: int = 0) -> UInt8[ndarray, "t h w"]:
@@ -98,7 +113,7 @@ class StoredSample:
         try:
             return decode(self._read(member), *args)
         except ValueError as error:
-            raise BadSample(f"{self._shard}.tar, sample '{self.key}', {member}: {error}") from error
+            raise BadSample(f"{self.name}, {member}: {error}") from error
 
     def _read(self, member: str) -> bytes:
         if member not in self._places:

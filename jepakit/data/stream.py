@@ -5,19 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import lightning as L
 import torch
 from lightning.pytorch.utilities import rank_zero_info
 
 from jepakit.batch import SceneBatch
-from jepakit.data.batches import Batches
+from jepakit.data.batches import OrderedBatches
 from jepakit.data.faults import FaultLedger
 from jepakit.data.loader import ClipLoader, PlaceSampler
-from jepakit.data.order import Dealer, Last, Order, Position
+from jepakit.data.order import Dealer, Deals, Last, Order, Position
+from jepakit.transitions import TransitionBatch
 
 Which = Literal["train", "val"]
+AnyBatch = TypeVar("AnyBatch", SceneBatch, TransitionBatch)
 _BEGINNING = Position(0, 0)
 
 
@@ -34,7 +36,7 @@ class Opened:
 
     sizes: tuple[int, ...]
     fingerprint: str
-    batches: Callable[[Order, int], Batches]
+    batches: Callable[[Order, int], OrderedBatches[Any]]
     ledger: Callable[[], FaultLedger]
 
 
@@ -48,7 +50,8 @@ class StreamDataModule(L.LightningDataModule, ABC):
 
     Args:
         validates: whether there is a validation split.
-        batch_size: samples per rank and micro-batch.
+        batch_size: rows of a batch per rank and micro-batch.
+        rows_per_sample: rows of a batch that each sample gives, such as windows of an episode.
         workers: decoding processes per rank.
         seed: of the order, of views and of masks.
         window: shards per shuffling window; 0 shuffles all samples.
@@ -64,16 +67,24 @@ class StreamDataModule(L.LightningDataModule, ABC):
         seed: int,
         window: int = 0,
         last: Last = "carry",
+        rows_per_sample: int = 1,
     ) -> None:
         super().__init__()
+        if rows_per_sample < 1 or batch_size % rows_per_sample:
+            raise ValueError(
+                f"A batch of {batch_size} rows does not divide into samples of {rows_per_sample}; "
+                "choose a batch_size that does."
+            )
         self.batch_size = batch_size
+        self.rows_per_sample = rows_per_sample
         self.workers = workers
         self.seed = seed
         self.window = window
         self.last: Last = last
         self.ledger: FaultLedger | None = None
         self._validates = validates
-        self._start, self._start_step = _BEGINNING, 0
+        self._start: Any = _BEGINNING  # what the training Dealer counts from
+        self._start_step = 0
         self._opened: dict[Which, Opened] = {}
         if not validates:  # Lightning asks whether the method is its own, and validates if it isn't
             self.val_dataloader = super().val_dataloader  # type: ignore[method-assign]
@@ -94,36 +105,36 @@ class StreamDataModule(L.LightningDataModule, ABC):
                 self._opened[which] = self.open(which)
 
     @property
-    def position(self) -> Position:
-        """Samples consumed by all ranks up to the last optimizer step."""
+    def position(self) -> Any:
+        """Samples consumed by all ranks up to the last optimizer step, a Position of the dealer."""
         batches = (
             self._trainer.global_step - self._start_step
         ) * self._trainer.accumulate_grad_batches
-        return self._dealer("train").after(self._start, batches)
+        return self._training_dealer.after(self._start, batches)
 
     @property
     def model(self) -> Any:
         """The trainer's model: its ``request`` and its ``masker`` say what a batch has."""
         return self._trainer.lightning_module
 
-    def train_dataloader(self) -> ClipLoader[Batches]:
+    def train_dataloader(self) -> ClipLoader[OrderedBatches[Any]]:
         """The endless stream of this rank, from the current position on."""
         opened = self._opened["train"]
         self.ledger = opened.ledger()
         order = Order(opened.sizes, seed=self.seed, window=self.window)
         return self._loader("train", order, self.ledger)
 
-    def val_dataloader(self) -> ClipLoader[Batches]:
+    def val_dataloader(self) -> ClipLoader[OrderedBatches[Any]]:
         """One pass over the validation split, the same views and masks every time."""
         opened = self._opened["val"]
         return self._loader("val", Order(opened.sizes, shuffle=False), opened.ledger())
 
     def transfer_batch_to_device(
         self,
-        batch: SceneBatch,
+        batch: AnyBatch,
         device: torch.device,
         dataloader_idx: int,  # noqa: ARG002
-    ) -> SceneBatch:
+    ) -> AnyBatch:
         """Copy without waiting; batches of a GPU run are in page-locked memory."""
         return batch.to(device, non_blocking=device.type == "cuda")
 
@@ -154,13 +165,15 @@ class StreamDataModule(L.LightningDataModule, ABC):
                     "order of samples would change. Resume with the same data and seed, or start a "
                     "new run from the weights."
                 )
-        self._start = Position(*state_dict["position"])
+        self._start = type(self._start)(*state_dict["position"])
         self._start_step = state_dict["global_step"]
 
-    def _loader(self, which: Which, order: Order, ledger: FaultLedger) -> ClipLoader[Batches]:
+    def _loader(
+        self, which: Which, order: Order, ledger: FaultLedger
+    ) -> ClipLoader[OrderedBatches[Any]]:
         training = which == "train"
         sampler = PlaceSampler(
-            self._dealer(which),
+            self._training_dealer if training else self._dealer(which),
             rank=self._trainer.global_rank,
             start=(lambda: self.position) if training else (lambda: _BEGINNING),
             endless=training,
@@ -183,7 +196,11 @@ class StreamDataModule(L.LightningDataModule, ABC):
     def _dealer(self, which: Which) -> Dealer:
         world, samples = self._trainer.world_size, sum(self._opened[which].sizes)
         last = self.last if which == "train" else "short" if world == 1 else "pad"
-        return Dealer(samples, self.batch_size, world, last)
+        return Dealer(samples, self.batch_size // self.rows_per_sample, world, last)
+
+    @property
+    def _training_dealer(self) -> Deals:
+        return self._dealer("train")
 
     @property
     def _trainer(self) -> L.Trainer:

@@ -1,0 +1,1 @@
+"""Readers of robot data sets, and ``python -m data_prep trajectories``."""

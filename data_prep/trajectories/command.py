@@ -1,0 +1,112 @@
+"""``python -m data_prep trajectories``: clips with actions from robot data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from data_prep.job import run_job
+from data_prep.summary import show_summary
+from data_prep.trajectories.clips import ActionKind, Making
+from data_prep.trajectories.droid import find_droid
+from data_prep.trajectories.hdf5 import find_hdf5
+from data_prep.trajectories.lerobot import find_lerobot
+from data_prep.trajectories.npz import find_npz
+from data_prep.trajectories.pictures import Fit
+from data_prep.trajectories.recording import Parts, Recording
+from data_prep.trajectories.survey import Survey
+from jepakit.data.manifest import Description
+from jepakit.data.schema import ClipFormat
+
+GENERATOR = "data_prep.trajectories/1"
+Layout = Literal["npz", "hdf5", "droid", "lerobot"]
+FIND: dict[Layout, Callable[[Path, Parts], list[Recording]]] = {
+    "npz": find_npz,
+    "hdf5": find_hdf5,
+    "droid": find_droid,
+    "lerobot": find_lerobot,
+}
+
+
+def trajectories(
+    src: str,
+    out: str,
+    *,
+    layout: Layout,
+    licence: str,
+    frames: int = 16,
+    size: int = 256,
+    fps: float | None = None,
+    fit: Fit = "crop",
+    camera: str | None = None,
+    states: list[str] | None = None,
+    actions: ActionKind = "auto",
+    action_name: str | None = None,
+    bounds: Literal["data", "franka"] | list[float] = "data",
+    source_fps: float | None = None,
+    source: str = "",
+    val_share: float = 0.1,
+    patch: int = 16,
+    tubelet: int = 1,
+    image: Literal["png", "jpg"] = "jpg",
+    quality: int = 90,
+    shard_clips: int = 128,
+    workers: int = 1,
+    note: str = "",
+) -> None:
+    """Write clips of robot recordings with what was done between their frames.
+
+    A recording is cut into consecutive clips; what is left at its end is left out.
+
+    Args:
+        src: file or folder of the recordings.
+        out: folder of the data set; a run that was stopped continues there.
+        layout: npz (a file per episode), hdf5 (a group per episode, or rows with ep_len or
+            episode_ends), droid (trajectory.h5 and videos) or lerobot (version 2 or 3).
+        licence: of the recordings, as an SPDX name.
+        frames: frames per clip.
+        size: height and width in pixels.
+        fps: frames per second; of faster recordings every ceil(rate / fps)-th frame is taken, which
+            needs actions that follow from poses. By default all frames.
+        fit: cut the centred square from each frame, or stretch all of it.
+        camera: name or serial number of the camera, or name of the pictures in the file.
+        states: names of the parts of the state; by default the usual one of the layout.
+        actions: stored ones; differences of poses (x y z, Euler angles, gripper); or stored ones
+            where there are any.
+        action_name: name of the stored actions; by default the usual one of the layout.
+        bounds: smallest and largest action of the data, those of the Franka arm of V-JEPA 2-AC, or
+            the largest magnitude of each number of an action.
+        source_fps: frames per second (Hz) of the recordings where the files do not say.
+        source: name of the recordings in the manifest; by default the name of ``src``.
+        val_share: share of the recordings held out for validation, chosen by their names.
+        patch: patch size in pixels for which coverage is stored.
+        tubelet: frames per token for which coverage is stored.
+        image: jpg, or lossless png.
+        quality: of the JPEG.
+        shard_clips: clips per shard.
+        workers: processes.
+        note: kept in the manifest, for reports.
+    """
+    folder = Path(src)
+    if not folder.exists():
+        raise ValueError(f"No such file or folder: {src}.")
+    form = ClipFormat(frames, size, size, patch, tubelet, image=image, quality=quality)
+    parts = Parts(camera, tuple(states or ()), action_name, source_fps)
+    making = Making(actions, fps, fit, source or folder.name, licence)
+    survey = Survey.of(FIND[layout](folder, parts), making)
+    settings: dict[str, Any] = {"layout": layout, "fps": fps, "fit": fit, "actions": actions}
+    settings |= {"camera": camera, "states": states, "action_name": action_name}
+    settings |= {"source_fps": source_fps, "note": note}
+    description = Description(
+        source=making.source,
+        generator=GENERATOR,
+        licences=(licence,),
+        form=form,
+        settings={**settings, **survey.facts(bounds)},
+        actions=survey.space(bounds),
+        proprio=(0, tuple(range(len(survey.state_names)))) if survey.state_names else None,
+    )
+    items = survey.items(frames, val_share)
+    manifest = run_job(Path(out), description, items, shard_clips=shard_clips, workers=workers)
+    show_summary(Path(out), manifest)
