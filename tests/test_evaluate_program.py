@@ -91,7 +91,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_run(tmp_path_factory.mktemp("runs") / "tiny")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["probe", "--help"], ["report", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["probe", "--help"], ["report", "--help"], ["classify", "--help"]]
+)
 def test_help_needs_no_torch(arguments: list[str]) -> None:
     program = (
         "import runpy, sys\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -46,6 +46,7 @@ HF_CROSS = {
 }
 HF_PARTS = {"self_attn.qkv": ("q", "k", "v"), "cross_attn.kv": ("k", "v")}
 QUERY = "pooler.query_tokens"
+HEAD = {"linear": "head"}
 
 
 def official_probe_states(file: Mapping[str, Any]) -> list[dict[str, Tensor]]:
@@ -63,30 +64,39 @@ def official_probe_states(file: Mapping[str, Any]) -> list[dict[str, Tensor]]:
     return [official_probe_state(state) for state in file["classifiers"]]
 
 
-def official_probe_state(state: State) -> dict[str, Tensor]:
+def official_probe_state(
+    state: State, *, heads: Mapping[str, str] = HEAD, what: str = "an official attentive probe"
+) -> dict[str, Tensor]:
     """Weights of an official ``AttentiveClassifier`` as an ``AttentiveClassifier`` of ours.
 
     ``module.`` in front of a name (DistributedDataParallel) is dropped, and so is the leading axis
     of the queries. The number of blocks is read from the names. Load it into a probe with the
     file's heads (16 in all published ones) and ``eps=1e-5``.
 
+    Args:
+        state: the weights.
+        heads: linear layers after the pooler, their names to ours.
+        what: what ``state`` should be, for the message.
+
     Raises:
         ValueError: names are missing or unexpected; all of them are listed.
     """
     plain = {name.removeprefix("module."): value for name, value in state.items()}
-    names = _names(_count(plain, r"pooler\.blocks\.(\d+)\."), _official)
-    _refuse_others(plain, names, "an official attentive probe")
+    names = _names(_official(_count(plain, r"pooler\.blocks\.(\d+)\."), heads))
+    _refuse_others(plain, names, what)
     return {ours: _squeezed(theirs, plain[theirs]) for theirs, ours in names.items()}
 
 
-def to_official_probe_state(state: State) -> dict[str, Tensor]:
+def to_official_probe_state(
+    state: State, *, heads: Mapping[str, str] = HEAD, what: str = "an attentive classifier"
+) -> dict[str, Tensor]:
     """The inverse of :func:`official_probe_state`, without ``module.``.
 
     Raises:
         ValueError: names are missing or unexpected; all of them are listed.
     """
-    names = _names(_count(state, r"pooler\.blocks\.(\d+)\."), _official)
-    _refuse_others(state, names.values(), "an attentive classifier")
+    names = _names(_official(_count(state, r"pooler\.blocks\.(\d+)\."), heads))
+    _refuse_others(state, names.values(), what)
     return {
         theirs: state[ours].unsqueeze(0) if theirs == QUERY else state[ours]
         for theirs, ours in names.items()
@@ -104,7 +114,7 @@ def hf_probe_state(state: State) -> dict[str, Tensor]:
         ValueError: names are missing or unexpected; all of them are listed.
     """
     own = {name: value for name, value in state.items() if not name.startswith("vjepa2.")}
-    names = _names(_count(own, r"pooler\.self_attention_layers\.(\d+)\."), _hf)
+    names = _names(_hf(_count(own, r"pooler\.self_attention_layers\.(\d+)\.")))
     sources = {theirs: _hf_sources(theirs) for theirs in names}
     _refuse_others(own, (name for parts in sources.values() for name in parts), "a HF classifier")
     return {
@@ -113,8 +123,8 @@ def hf_probe_state(state: State) -> dict[str, Tensor]:
     }
 
 
-def _official(blocks: int) -> dict[str, str]:
-    names = {"linear": "head"}
+def _official(blocks: int, heads: Mapping[str, str]) -> dict[str, str]:
+    names = dict(heads)
     for theirs, ours in OFFICIAL_CROSS.items():
         names[f"pooler.cross_attention_block.{theirs}"] = f"pooler.{ours}"
     for number in range(blocks):
@@ -134,10 +144,10 @@ def _hf(blocks: int) -> dict[str, str]:
     return names
 
 
-def _names(blocks: int, modules: Callable[[int], dict[str, str]]) -> dict[str, str]:
-    """Parameter names, theirs -> ours."""
+def _names(modules: Mapping[str, str]) -> dict[str, str]:
+    """Parameter names of all modules, theirs -> ours."""
     names = {QUERY: QUERY}
-    for theirs, ours in modules(blocks).items():
+    for theirs, ours in modules.items():
         for kind in ("weight", "bias"):
             names[f"{theirs}.{kind}"] = f"{ours}.{kind}"
     return names

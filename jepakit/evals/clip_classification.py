@@ -23,6 +23,8 @@ from jepakit.protocols import Encoder
 from jepakit.seeds import derive_seed
 
 MAJORITY = "majority class"
+OnProbe = Callable[[str, AttentiveClassifier], None]
+"""Takes the name of the features and the attentive probe that was chosen for them."""
 
 
 def classify(
@@ -35,6 +37,7 @@ def classify(
     settings: ClassificationSettings | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
+    on_probe: OnProbe | None = None,
 ) -> ClassificationResult:
     """Train probes on frozen tokens, choose them without the test clips, and judge them there.
 
@@ -51,6 +54,7 @@ def classify(
         settings: see :class:`ClassificationSettings`.
         device: where encoders live and probes are trained.
         progress: a running progress display to draw on.
+        on_probe: is given the name of the features and the chosen attentive probe of each.
 
     Raises:
         ValueError: no clips, labels outside of the classes, groups on both sides, a view given
@@ -58,7 +62,9 @@ def classify(
     """
     settings = settings or ClassificationSettings()
     encoders = {ENCODER: encoder, **(controls or {})}
-    contest = _Contest(encoders, (train, test), classes, settings, torch.device(device), progress)
+    contest = _Contest(
+        encoders, (train, test), classes, settings, torch.device(device), progress, on_probe
+    )
     answers = [
         contest.attentive(name) if probe == "attentive" else contest.linear(name)
         for name in encoders
@@ -134,6 +140,7 @@ class _Contest:
         settings: ClassificationSettings,
         device: torch.device,
         progress: Progress | None,
+        on_probe: OnProbe | None,
     ) -> None:
         learned, judged = (
             FrozenClips(
@@ -151,6 +158,7 @@ class _Contest:
         judged.table.check_views()
         self.learned, self.judged, self.classes = learned, judged, classes
         self.settings, self.device, self.progress = settings, device, progress
+        self.on_probe = on_probe
         groups = np.concatenate([learned.table.groups, judged.table.groups])
         self.split = split_by_group(
             groups,
@@ -178,6 +186,8 @@ class _Contest:
         chosen = {"lr": found.trial.lr, "weight_decay": found.trial.weight_decay}
         trials = tuple(None if score.loss is None else score.accuracy for score in found.scores)
         subject = Classifier(features, "attentive", chosen, found.at_edge, trials)
+        if self.on_probe is not None:
+            self.on_probe(features, found.probe)
         return subject, _probabilities(found.probe, self.judged, features, sweep.precision)
 
     def linear(self, features: str) -> Answer:
