@@ -1,4 +1,4 @@
-"""Convert checkpoints: ``python -m vjepa2.convert SRC DST --to ours|huggingface``."""
+"""Convert checkpoints: ``python -m vjepa2.convert SRC DST --to ours|huggingface|official``."""
 
 from __future__ import annotations
 
@@ -14,24 +14,30 @@ from jsonargparse import ArgumentParser
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+Goal = Literal["ours", "huggingface", "official"]
+Release = Literal["any", "vjepa2", "vjepa2.1", "ijepa"]
+
+
 def convert(
     src: str,
     dst: str,
     *,
-    to: Literal["ours", "huggingface"],
+    to: Goal,
     encoder: Literal["target", "context"] = "target",
-    layout: Literal["any", "vjepa2", "vjepa2.1", "ijepa"] = "any",
+    layout: Release = "any",
     heads: int | None = None,
     predictor_heads: int | None = None,
     frames: int | None = None,
     size: int | None = None,
+    actions: str | None = None,
 ) -> None:
     """Convert a published or trained checkpoint; what is missing or unexpected in it is an error.
 
-    Sources: files of the released code (V-JEPA 2, V-JEPA 2.1, I-JEPA), Hugging Face directories
-    (VJEPA2Model, VJEPA2ForVideoClassification, IJepaModel) and run folders of ours. The goal is a
-    run folder, or a directory that from_pretrained of transformers loads. Either holds
-    conversion.json, which says what was taken, assumed, absent and left out.
+    Sources: files of the released code (V-JEPA 2, V-JEPA 2-AC, V-JEPA 2.1, I-JEPA), Hugging Face
+    directories (VJEPA2Model, VJEPA2ForVideoClassification, IJepaModel) and run folders of ours.
+    The goal is a run folder, a directory that from_pretrained of transformers loads, or a folder
+    with official.pt, which the released code reads. Each holds conversion.json, which says what was
+    taken, assumed, absent and left out.
 
     Args:
         src: File or folder to convert.
@@ -39,58 +45,107 @@ def convert(
         to: Format to write.
         encoder: Which encoder is evaluated, where the source has the moving average (target) and
             the trained one (context).
-        layout: Release that an official file must be of.
+        layout: Release that the encoder of an official file must be of.
         heads: Attention heads of the encoder, where an official file is of no published size.
         predictor_heads: Attention heads of the predictor, likewise.
-        frames: Frames of a clip, which official files do not show; as published if not given.
+        frames: Frames of a clip, which official files do not show; as published if not given. Of a
+            window in training for V-JEPA 2-AC.
         size: Side of a frame in pixels, likewise.
+        actions: YAML or JSON file that says what the numbers of an action are (names, low, high,
+            state_names, changes), for files of V-JEPA 2-AC; by default those of the published one,
+            a Franka arm's.
 
     Raises:
         FileNotFoundError: Something of the source is missing.
         ValueError: The source is not what it should be, or the goal has no such model.
     """
-    release = None if layout == "any" else layout
-    heads_given = {"heads": heads, "predictor_heads": predictor_heads}
-    sizes = {"frames": frames, "size": size}
-    run(Path(src), Path(dst), to, encoder, {"layout": release, **heads_given}, sizes)
+    official = {
+        "layout": None if layout == "any" else layout,
+        "heads": heads,
+        "predictor_heads": predictor_heads,
+        "actions": actions,
+    }
+    run(Path(src), Path(dst), to, encoder, official, {"frames": frames, "size": size})
 
 
 def run(
     src: Path,
     dst: Path,
-    to: Literal["ours", "huggingface"],
+    to: Goal,
     encoder: Literal["target", "context"],
     official: dict[str, Any],
     sizes: dict[str, Any],
 ) -> None:
     """Read, check and write; ``official`` holds options of official files, see :func:`convert`."""
     from jepakit.training.versions import versions
+    from vjepa2.checkpoints.action_model import read_actions
     from vjepa2.checkpoints.files import whole_folder, write_json
-    from vjepa2.checkpoints.huggingface_folder import CONFIG, read_huggingface, write_huggingface
-    from vjepa2.checkpoints.official_file import read_official
-    from vjepa2.checkpoints.pretrained import check
+    from vjepa2.checkpoints.huggingface_folder import read_huggingface, write_huggingface
+    from vjepa2.checkpoints.official_file import read_official, write_official
+    from vjepa2.checkpoints.pretrained import Pretrained
     from vjepa2.checkpoints.run_folder import read_run, write_run
 
+    found = format_of(src)
+    refuse_useless(src, dst, found, to, official, sizes)
+    if official["actions"] is not None:
+        official = official | {"actions": read_actions(Path(official["actions"]))}
+    with whole_folder(dst) as folder:
+        if found == "official":
+            model = read_official(src, encoder=encoder, **official, **sizes)
+        else:
+            hugging = found == "huggingface"
+            model = read_huggingface(src) if hugging else read_run(src, encoder=encoder)
+            if isinstance(model, Pretrained):
+                model = model.resized(**sizes)
+        model.check()
+        write = {"ours": write_run, "huggingface": write_huggingface, "official": write_official}
+        record = {"from": model.record, "to": write[to](model, folder), "versions": versions()}
+        write_json(record, folder / "conversion.json")
+
+
+def format_of(src: Path) -> Goal:
+    """The format of a file or folder.
+
+    Raises:
+        FileNotFoundError: there is none, or the folder is something else.
+    """
     if not src.exists():
         raise FileNotFoundError(f"There is no {src}.")
-    held = {"ours": "config.yaml", "huggingface": CONFIG}[to]
-    if (src / held).is_file():
-        raise ValueError(f"{src} is in that format already: it has a {held}.")
+    if src.is_file():
+        return "official"
+    if (src / "config.json").is_file():
+        return "huggingface"
+    if (src / "config.yaml").is_file():
+        return "ours"
+    raise FileNotFoundError(
+        f"{src} is no run folder and no Hugging Face directory: it has neither config.yaml nor "
+        "config.json. Of the released code a file is taken, not its folder."
+    )
+
+
+def refuse_useless(
+    src: Path,
+    dst: Path,
+    found: Goal,
+    to: Goal,
+    official: dict[str, Any],
+    sizes: dict[str, Any],
+) -> None:
+    """Compare the options with the two formats.
+
+    Raises:
+        ValueError: one of them would change nothing, or nothing would be converted.
+    """
+    if found == to:
+        raise ValueError(f"{src} is in that format already.")
     given = sorted(name for name, value in official.items() if value is not None)
-    if given and not src.is_file():
+    if given and found != "official":
         raise ValueError(f"{given} are for official files; {src} says them itself.")
-    with whole_folder(dst) as folder:
-        if src.is_file():
-            model = read_official(src, encoder=encoder, **official, **sizes)
-        elif (src / CONFIG).is_file():
-            model = read_huggingface(src)
-        else:
-            model = read_run(src, encoder=encoder)
-        model = model.resized(**sizes)
-        check(model)
-        written = write_run(model, folder) if to == "ours" else write_huggingface(model, folder)
-        record = {"from": model.record, "to": written, "versions": versions()}
-        write_json(record, folder / "conversion.json")
+    asked = sorted(name for name, value in sizes.items() if value is not None)
+    if asked and to == "official":
+        raise ValueError(f"An official file does not hold {asked}: leave them out.")
+    if to == "official" and dst.suffix in (".pt", ".pth"):
+        raise ValueError(f"{dst} must be a folder: official.pt is written into it.")
 
 
 def main(arguments: list[str] | None = None) -> None:

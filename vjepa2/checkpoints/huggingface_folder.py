@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vjepa2.checkpoints.action_model import ActionModel
 from vjepa2.checkpoints.files import (
     SAFETENSORS,
     digest,
@@ -77,7 +78,7 @@ def read_huggingface(folder: Path) -> Pretrained:
     return Pretrained(encoder, seen, seen, predictor, predicted, record)
 
 
-def write_huggingface(model: Pretrained, folder: Path) -> dict[str, Any]:
+def write_huggingface(model: Pretrained | ActionModel, folder: Path) -> dict[str, Any]:
     """Write a directory that ``from_pretrained`` of transformers loads, with equal outputs.
 
     The encoder that is evaluated becomes a ``VJEPA2Model``, or an ``IJepaModel`` where positions
@@ -95,6 +96,11 @@ def write_huggingface(model: Pretrained, folder: Path) -> dict[str, Any]:
     Raises:
         ValueError: a network that Hugging Face has no class for.
     """
+    if isinstance(model, ActionModel):
+        raise ValueError(
+            "Hugging Face has no class for a predictor on actions (V-JEPA 2-AC): write it with "
+            "--to official."
+        )
     encoder, predictor, weights = model.encoder, model.predictor, model.predictor_weights
     if encoder["position"] == "learned":
         config = image_config(encoder)
@@ -111,6 +117,8 @@ def write_huggingface(model: Pretrained, folder: Path) -> dict[str, Any]:
         state = to_theirs(model.target, seeing, what="an encoder")
         state |= to_theirs(weights, predicting, what="a predictor")
         notes = {"fresh": [] if model.predictor else ["predictor"], "not_written": []}
+    if model.record.get("encoder") != model.record.get("target_encoder"):
+        notes["not_written"].insert(0, "encoder")
     write_json(config, folder / CONFIG)
     state = {name: value.float() for name, value in state.items()}
     write_safetensors(state, folder / SAFETENSORS)

@@ -56,7 +56,7 @@ class ActionPredictorShape:
         if not heads and self.width not in HEADS:
             raise ValueError(
                 "Weights do not show the number of attention heads, and no published predictor on "
-                f"actions has the width {self.width}: give the heads."
+                f"actions has the width {self.width}: give the heads (--predictor_heads N)."
             )
         return {
             "latent_width": self.latent_width,
@@ -68,6 +68,11 @@ class ActionPredictorShape:
             "heads": heads or HEADS[self.width],
             "mlp_ratio": self.hidden / self.width,
         }
+
+
+def on_actions(state: Mapping[str, Tensor]) -> bool:
+    """Whether an official predictor, with or without prefixes, is one on actions."""
+    return "action_encoder.weight" in without_prefixes(state)
 
 
 def action_predictor_rules(depth: int) -> list[Rule]:

@@ -54,20 +54,19 @@ class Pretrained:
             raise ValueError(f"Learned positions exist for one size; leave {sorted(changed)} out.")
         return dataclasses.replace(self, encoder=self.encoder | changed)
 
+    def check(self) -> None:
+        """Whether the arguments describe the weights; no memory is taken for it.
 
-def check(model: Pretrained) -> None:
-    """Whether the arguments describe the weights; no memory is taken for it.
-
-    Raises:
-        ValueError: names or shapes differ; all are listed.
-    """
-    with torch.device("meta"):
-        encoder = VisionTransformer(**_with_tuples(model.encoder))
-        predictor = Predictor(encoder, **model.predictor) if model.predictor else None
-    for weights in (model.target, model.context):
-        fill(encoder, weights, what="encoder", assign=True)
-    if predictor is not None:
-        fill(predictor, model.predictor_weights, what="predictor", assign=True)
+        Raises:
+            ValueError: names or shapes differ; all are listed.
+        """
+        with torch.device("meta"):
+            encoder = VisionTransformer(**with_tuples(self.encoder))
+            predictor = Predictor(encoder, **self.predictor) if self.predictor else None
+        for weights in (self.target, self.context):
+            fill(encoder, weights, what="encoder", assign=True)
+        if predictor is not None:
+            fill(predictor, self.predictor_weights, what="predictor", assign=True)
 
 
 def fill(
@@ -129,10 +128,10 @@ def fresh_predictor(encoder: Mapping[str, Any]) -> Predictor:
     """A predictor with weights of its own, always the same ones, for an encoder that has none."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Predictor(VisionTransformer(**_with_tuples(encoder)))
+        return Predictor(VisionTransformer(**with_tuples(encoder)))
 
 
-def _with_tuples(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def with_tuples(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Lists, as configurations hold them, back to tuples."""
     return {
         name: tuple(value) if isinstance(value, list) else value

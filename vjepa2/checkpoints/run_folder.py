@@ -10,7 +10,10 @@ import yaml
 
 from jepakit.nn.vit import VisionTransformer
 from jepakit.training.checkpoint_io import DurableCheckpointIO
+from jepakit.training.module import JepaModule
 from jepakit.training.runs import RunFolder, build_model, load_run
+from vjepa2.checkpoints.action_model import ActionModel
+from vjepa2.checkpoints.action_run import action_config, fill_dynamics, model_of_dynamics
 from vjepa2.checkpoints.files import digest
 from vjepa2.checkpoints.pretrained import (
     Pretrained,
@@ -19,6 +22,7 @@ from vjepa2.checkpoints.pretrained import (
     fill,
     predictor_arguments,
 )
+from vjepa2.dynamics import Dynamics
 from vjepa2.module import VJEPA2
 from vjepa2.predictor import Predictor
 
@@ -27,7 +31,7 @@ RELEASED_CONTEXT_WEIGHT = 0.5
 """``lambda`` of V-JEPA 2.1 at the end of its ramp."""
 
 
-def read_run(path: Path, *, encoder: Role = "target") -> Pretrained:
+def read_run(path: Path, *, encoder: Role = "target") -> Pretrained | ActionModel:
     """The last checkpoint of a run, of this family or of another one with such an encoder.
 
     Args:
@@ -36,39 +40,52 @@ def read_run(path: Path, *, encoder: Role = "target") -> Pretrained:
 
     Raises:
         FileNotFoundError: the folder is no run, or has no checkpoint.
-        ValueError: the model has no such encoder.
+        ValueError: the model has no such encoder, or latents that no other format has.
     """
     module = load_run(path)
-    parts = {name: part for name, part in module.named_children() if [*part.parameters()]}
-    name = "target_encoder" if encoder == "target" else "encoder"
-    chosen, predictor = parts.get(name), parts.get("predictor")
-    if not isinstance(chosen, VisionTransformer):
-        raise ValueError(f"The model of {path} has no {name} that is a vision transformer.")
-    arguments = encoder_arguments(chosen)
-    weights = chosen.state_dict()
-    ours = isinstance(predictor, Predictor)
     last = RunFolder(path).last
     record = {
         "source": path.name,
         "sha256": {last.name: digest(last)} if last.exists() else {},
         "format": f"run of {type(module).__name__}",
-        "target_encoder": name,
-        "encoder": name,
         "assumed": {},
+    }
+    if isinstance(module, Dynamics):
+        return model_of_dynamics(module, encoder=encoder, record=record)
+    return _model_of(module, path, encoder, record)
+
+
+def _model_of(module: JepaModule, path: Path, role: Role, record: dict[str, Any]) -> Pretrained:
+    """Encoders of a model, and its predictor if it is one of masked tokens."""
+    parts = {name: part for name, part in module.named_children() if [*part.parameters()]}
+    name = "target_encoder" if role == "target" else "encoder"
+    chosen, trained = parts.get(name), parts.get("encoder")
+    if not isinstance(chosen, VisionTransformer):
+        raise ValueError(f"The model of {path} has no {name} that is a vision transformer.")
+    arguments, weights = encoder_arguments(chosen), chosen.state_dict()
+    used, context = {name}, weights
+    if isinstance(trained, VisionTransformer) and encoder_arguments(trained) == arguments:
+        used, context = {name, "encoder"}, trained.state_dict()
+    predictor = parts.get("predictor")
+    ours = isinstance(predictor, Predictor)
+    record = record | {
+        "target_encoder": name,
+        "encoder": "encoder" if "encoder" in used else name,
         "absent": [] if ours else ["predictor"],
-        "left_out": sorted(parts.keys() - {name, "predictor" if ours else name}),
+        "left_out": sorted(parts.keys() - used - ({"predictor"} if ours else set())),
     }
     if not isinstance(predictor, Predictor):
-        return Pretrained(arguments, weights, weights, record=record)
+        return Pretrained(arguments, weights, context, record=record)
     predicting = predictor_arguments(predictor, arguments)
-    return Pretrained(arguments, weights, weights, predicting, predictor.state_dict(), record)
+    return Pretrained(arguments, weights, context, predicting, predictor.state_dict(), record)
 
 
-def write_run(model: Pretrained, folder: Path) -> dict[str, Any]:
-    """Write ``config.yaml`` and ``checkpoints/last.ckpt``; ``load_run`` makes a ``VJEPA2`` of them.
+def write_run(model: Pretrained | ActionModel, folder: Path) -> dict[str, Any]:
+    """Write ``config.yaml`` and ``checkpoints/last.ckpt``, of which ``load_run`` makes a model.
 
-    Where the source has no predictor, one with the default sizes and fresh weights is written.
-    The masks are the released ones without their cut to the shortest sample of a batch.
+    With a predictor on actions it is a ``Dynamics``, which trains as released. Else it is a
+    ``VJEPA2``: where the source has no predictor, one with the default sizes and fresh weights is
+    written; the masks are the released ones without their cut to the shortest sample of a batch.
 
     Args:
         model: what is written.
@@ -80,27 +97,37 @@ def write_run(model: Pretrained, folder: Path) -> dict[str, Any]:
     Raises:
         ValueError: the weights do not fit the arguments.
     """
-    config = {"model": model_config(model)}
+    config = {
+        "model": action_config(model) if isinstance(model, ActionModel) else model_config(model)
+    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = build_model(config["model"])
-    assert isinstance(module, VJEPA2)
-    fill(module.encoder, model.context, what="encoder")
-    fill(module.target_encoder, model.target, what="target encoder")
-    if model.predictor is not None:
-        fill(module.predictor, model.predictor_weights, what="predictor")
+    if isinstance(model, ActionModel):
+        assert isinstance(module, Dynamics)
+        fill_dynamics(module, model)
+    else:
+        assert isinstance(module, VJEPA2)
+        _fill_vjepa2(module, model)
     place = RunFolder(folder)
     place.config.write_text(yaml.safe_dump(config, sort_keys=False))
     DurableCheckpointIO().save_checkpoint({"state_dict": module.state_dict()}, place.last)
     return {
-        "format": "run of VJEPA2",
+        "format": f"run of {type(module).__name__}",
         "fresh": [] if model.predictor else ["predictor"],
         "not_written": [],
     }
 
 
+def _fill_vjepa2(module: VJEPA2, model: Pretrained) -> None:
+    fill(module.encoder, model.context, what="encoder")
+    fill(module.target_encoder, model.target, what="target encoder")
+    if model.predictor is not None:
+        fill(module.predictor, model.predictor_weights, what="predictor")
+
+
 def model_config(model: Pretrained) -> dict[str, Any]:
-    """The ``model`` part of a run's configuration."""
+    """The ``model`` part of the configuration of a ``VJEPA2``."""
     arguments: dict[str, Any] = {
         "encoder": {"class_path": "jepakit.nn.VisionTransformer", "init_args": model.encoder},
         "masker": _masker(model.encoder),

@@ -50,6 +50,24 @@ class EncoderShape:
     tubelet: int
     tokens: int
 
+    @classmethod
+    def of(cls, encoder: Mapping[str, Any], weights: Mapping[str, Tensor]) -> EncoderShape:
+        """Numbers of an encoder of ours with these arguments.
+
+        Raises:
+            ValueError: the released code has no such encoder.
+        """
+        layout = layout_of(encoder)
+        return cls(
+            layout=layout,
+            width=encoder["width"],
+            depth=encoder["depth"],
+            hidden=weights["blocks.0.fc1.weight"].shape[0],
+            patch=encoder["patch"],
+            tubelet=encoder["tubelet"],
+            tokens=len(weights["positions.table"]) if layout == "ijepa" else 0,
+        )
+
     @property
     def levels(self) -> tuple[int, ...]:
         """Blocks whose outputs have a norm of their own."""
@@ -131,6 +149,28 @@ class PredictorShape:
     target_width: int
     context: bool
 
+    @classmethod
+    def of(cls, predictor: Mapping[str, Any], encoder: Mapping[str, Any]) -> PredictorShape:
+        """Numbers of a predictor of ours with these arguments, for an encoder with these.
+
+        Raises:
+            ValueError: the released code has no such encoder or predictor.
+        """
+        layout = layout_of(encoder)
+        if layout == "ijepa" and predictor["mask_tokens"] != 1:
+            raise ValueError(
+                f"A predictor of I-JEPA has one mask token, this one {predictor['mask_tokens']}."
+            )
+        return cls(
+            layout=layout,
+            width=predictor["width"],
+            depth=predictor["depth"],
+            mask_tokens=predictor["mask_tokens"],
+            levels=len(encoder["levels"]) if predictor["hierarchy"] else 1,
+            target_width=predictor["target_width"] or encoder["width"],
+            context=predictor["context"],
+        )
+
     def arguments(self, encoder: Mapping[str, Any], *, heads: int | None = None) -> dict[str, Any]:
         """Arguments of :class:`~vjepa2.Predictor`.
 
@@ -166,6 +206,27 @@ def count(names: Iterable[str], pattern: str) -> int:
     return max(numbers, default=-1) + 1
 
 
+def layout_of(encoder: Mapping[str, Any]) -> Layout:
+    """The release that an encoder with these arguments is of.
+
+    Raises:
+        ValueError: it is of none.
+    """
+    position, images, levels = encoder["position"], encoder["images"], tuple(encoder["levels"])
+    if (position, images, levels) == ("rope_tiled", False, ()):
+        return "vjepa2"
+    if (position, images, levels) == ("rope_stretched", True, levels_of(encoder["depth"])):
+        return "vjepa2.1"
+    if (position, images, levels, encoder["tubelet"]) == ("learned", False, (), 1):
+        return "ijepa"
+    raise ValueError(
+        f"The released code has no encoder with position: {position}, images: {images}, levels: "
+        f"{levels} and tubelet: {encoder['tubelet']}. Its encoders are those of V-JEPA 2 "
+        "(rope_tiled), V-JEPA 2.1 (rope_stretched, images, four levels) and I-JEPA (learned, "
+        "tubelet 1)."
+    )
+
+
 def encoder_shape(state: Mapping[str, Tensor]) -> EncoderShape:
     """Numbers of an official encoder; its names are without prefixes.
 
@@ -198,13 +259,8 @@ def predictor_shape(state: Mapping[str, Tensor], encoder: EncoderShape) -> Predi
     """Numbers of an official predictor; its names are without prefixes.
 
     Raises:
-        ValueError: the state is no predictor, or one on actions.
+        ValueError: the state is no predictor.
     """
-    if "action_encoder.weight" in state:
-        raise ValueError(
-            "The predictor is conditioned on actions (V-JEPA 2-AC), which makes no run folder yet: "
-            "read it with vjepa2.checkpoints.official_action.action_predictor_state."
-        )
     deep = "predictor_embed.0.weight" in state
     project, head = f"predictor_embed{'.2' if deep else ''}.weight", "predictor_proj.weight"
     for name in (project, head):
