@@ -14,13 +14,12 @@ from numpy import ndarray
 from data_prep.job import run_job, split_counts
 from data_prep.scenes import SPLIT_SEEDS
 from data_prep.summary import show_summary
-from jepakit.actions import ActionSpace, StateChange
+from jepakit.actions import PUSH
 from jepakit.data.manifest import Description, LabelKind
 from jepakit.data.metadata import build_meta
 from jepakit.data.schema import ClipFormat, Sample
 from worlds.push import (
     MAX_SPEED,
-    MAX_TRAVEL,
     STEP_SECONDS,
     ExpertPolicy,
     PushPolicy,
@@ -30,7 +29,6 @@ from worlds.push import (
     random_state,
 )
 from worlds.push.policies import Policy
-from worlds.push.table import HIGH, LOW
 
 GENERATOR = "data_prep.push/1"
 POLICIES: dict[str, Callable[[np.random.Generator], Policy]] = {
@@ -38,13 +36,6 @@ POLICIES: dict[str, Callable[[np.random.Generator], Policy]] = {
     "expert": lambda rng: ExpertPolicy(None, rng),
     "push": PushPolicy,
 }
-ACTIONS = ActionSpace(
-    names=("vx", "vy"),
-    low=(-1.0, -1.0),
-    high=(1.0, 1.0),
-    state_names=("x", "y"),
-    changes=(StateChange((0, 1), (0, 1), scale=MAX_TRAVEL, low=LOW, high=HIGH),),
-)
 PROPRIO = (0, (0, 1))  # the pusher's x and y in the member ``states``
 LABEL_KINDS: dict[str, LabelKind] = {
     "block_moved": "binary",
@@ -182,7 +173,7 @@ def push(
         label_kinds=LABEL_KINDS,
         mirrored=("end_x",),
         settings={"shares": dict(zip(POLICIES, shares, strict=True)), "seed": seed, "note": note},
-        actions=ACTIONS,
+        actions=PUSH,
         proprio=PROPRIO,
     )
     manifest = run_job(Path(out), description, items, shard_clips=shard_clips, workers=workers)

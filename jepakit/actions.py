@@ -179,3 +179,12 @@ FRANKA = ActionSpace(
     ),
 )
 """The arm of V-JEPA 2-AC: metres, extrinsic xyz Euler angles in rad, gripper closed 0..1."""
+
+PUSH = ActionSpace(
+    names=("vx", "vy"),
+    low=(-1.0, -1.0),
+    high=(1.0, 1.0),
+    state_names=("x", "y"),
+    changes=(StateChange((0, 1), (0, 1), scale=0.1, low=0.04, high=0.96),),
+)
+"""The pusher of :mod:`worlds.push`: 0.1 m a step at most along each axis, on a table of 1 m."""

@@ -1,4 +1,4 @@
-"""V-JEPA 2: masked pretraining on video, published checkpoints in and out."""
+"""V-JEPA 2: masked pretraining, world models on actions, published checkpoints in and out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vjepa2.action_predictor import ActionPredictor
+    from vjepa2.cloning import Cloning
     from vjepa2.dynamics import Dynamics
     from vjepa2.dynamics_objective import DynamicsObjective
     from vjepa2.encoder import Encoder
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "VJEPA2",
     "ActionPredictor",
+    "Cloning",
     "Dynamics",
     "DynamicsObjective",
     "Encoder",
@@ -27,6 +29,7 @@ __all__ = [
 HOMES = {
     "VJEPA2": "vjepa2.module",
     "ActionPredictor": "vjepa2.action_predictor",
+    "Cloning": "vjepa2.cloning",
     "Dynamics": "vjepa2.dynamics",
     "DynamicsObjective": "vjepa2.dynamics_objective",
     "Encoder": "vjepa2.encoder",

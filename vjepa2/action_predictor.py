@@ -49,6 +49,7 @@ class ActionPredictor(nn.Module):
         pairing: Pairing = "tiled",
         fusion: Fusion = "concat",
         memory: int | None = None,
+        residual: bool = False,
     ) -> None:
         """Build the predictor.
 
@@ -68,6 +69,8 @@ class ActionPredictor(nn.Module):
             memory: frames that a token sees, its own included; all before it by default. With a
                 memory and ``interleaved`` positions, imagination may go on beyond the windows of
                 training.
+            residual: whether the change of the latents is predicted, at first none, instead of the
+                latents; released weights need false.
 
         Raises:
             ValueError: an unused condition that is none, heads too narrow for their positions, or
@@ -84,6 +87,7 @@ class ActionPredictor(nn.Module):
         self.pairing: Pairing = pairing
         self.fusion: Fusion = fusion
         self.memory = memory
+        self.residual = residual
         self.recompute = False
         self.used = {name: size for name, size in conditions.items() if name not in unused}
         self.conditions = nn.ModuleDict(
@@ -97,6 +101,8 @@ class ActionPredictor(nn.Module):
         self.norm = nn.LayerNorm(width, eps=EPS)
         self.head = nn.Linear(width, latent_width)
         initialise(self)
+        if residual:
+            nn.init.zeros_(self.head.weight)
         for name in unused:
             self.conditions[name].requires_grad_(requires_grad=False)
 
@@ -167,7 +173,8 @@ class ActionPredictor(nn.Module):
         patches = tokens.view(x.shape)[:, :, lead:]
         limit = None if self.memory is None else (self.memory - 1) * count
         after = past.extended(tuple(new), frames, limit) if keep else past
-        return self.head(self.norm(patches)), after
+        following = self.head(self.norm(patches))
+        return following + features if self.residual else following, after
 
     def compile_blocks(self, backend: str = "inductor") -> None:
         """Compile the dense parts of every block, see :meth:`VisionTransformer.compile_blocks`."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
@@ -14,6 +15,7 @@ from jepakit.actions import ActionSpace
 from jepakit.batch import BatchRequest
 from jepakit.losses.sigreg import SigReg, SketchedSigReg
 from jepakit.nn.flops import TRAINING
+from jepakit.nn.principal import PrincipalReadout
 from jepakit.nn.readout import AllPatches
 from jepakit.nn.vit import VisionTransformer
 from jepakit.training.module import JepaModule
@@ -32,6 +34,9 @@ Target = Literal["frozen", "ema", "online"]
 ``ema``: of a moving average of an encoder that learns. ``online``: of the encoder itself, with
 gradient; without SIGReg it collapses.
 """
+
+INVERSE_WIDTH = 256
+FITTED_FRAMES = 3072
 
 PredictorOf = Callable[[int, dict[str, int], tuple[int, int]], ActionPredictor]
 
@@ -94,6 +99,14 @@ class Dynamics(JepaModule):
         )
         self.predictor.recompute = recompute
         self.sigreg = sigreg or SketchedSigReg()
+        self.inverse: nn.Module | None = None
+        if self.objective.inverse_weight:
+            rows, columns = self.perception.grid
+            self.inverse = nn.Sequential(
+                nn.Linear(2 * rows * columns * self.width, INVERSE_WIDTH),
+                nn.GELU(),
+                nn.Linear(INVERSE_WIDTH, len(actions)),
+            )
         learns = target != "frozen" or any(True for _ in self.perception.readout.parameters())
         if learns != (self.objective.sigreg_weight > 0) and target == "frozen":
             raise ValueError(
@@ -140,20 +153,25 @@ class Dynamics(JepaModule):
         predicted = self.perception.normed(self.predictor(latents[:, :-1], given))
         teacher_forced = objective.distance(predicted, target[:, 1:]).mean()
         zero = teacher_forced.new_zeros(())
-        rollout, sigreg = zero, zero
+        rollout, sigreg, inverse = zero, zero, zero
         if objective.rollout:
             imagined = self._imagined(latents[:, :1], predicted[:, :1], given)
             following = target[:, 1 : 1 + objective.rollout]
             rollout = objective.discounted(objective.distance(imagined, following))
         if objective.sigreg_weight:
             sigreg = self.sigreg(latents.flatten(0, 2), step=self.global_step)
+        if self.inverse is not None:
+            pairs = torch.cat([latents[:, :-1].flatten(2), latents[:, 1:].flatten(2)], dim=2)
+            inverse = F.mse_loss(self.inverse(pairs), self._actions.normalised(batch.actions))
         return DynamicsLosses(
             total=teacher_forced
             + objective.rollout_weight * rollout
-            + objective.sigreg_weight * sigreg,
+            + objective.sigreg_weight * sigreg
+            + objective.inverse_weight * inverse,
             teacher_forced=teacher_forced,
             rollout=rollout,
             sigreg=sigreg,
+            inverse=inverse,
             copied=objective.distance(target[:, :-1], target[:, 1:]).mean().detach(),
             pooled=latents.mean(dim=(1, 2)),
         )
@@ -174,6 +192,26 @@ class Dynamics(JepaModule):
         read = self.perception.readout.flops(windows * self.frames)
         factor = {"frozen": 1.0, "ema": TRAINING + 1.0, "online": float(TRAINING)}[self.target]
         return factor * seen + TRAINING * (moved + read)
+
+    def on_train_start(self) -> None:
+        """Take principal components from the first windows of the data, where they are to be."""
+        super().on_train_start()
+        readout = self.perception.readout
+        if isinstance(readout, PrincipalReadout) and not bool(readout.fitted):
+            readout.fit(self._first_tokens(FITTED_FRAMES))
+
+    @torch.no_grad()
+    def _first_tokens(self, frames: int) -> Float[Tensor, "b n d"]:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        found: list[Tensor] = []
+        for batch in data.train_dataloader():
+            tokens = batch.features
+            if tokens is None:
+                tokens = self.perception.tokens(batch.frames.to(self.device))
+            found.append(tokens.flatten(0, 1).float())
+            if sum(map(len, found)) >= frames:
+                break
+        return torch.cat(found)[:frames]
 
     # -- imagination -----------------------------------------------------------------------------
 

@@ -12,21 +12,24 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class DynamicsObjective:
-    """``L = L_teacher_forced + w_rollout L_rollout + w_sigreg SIGReg``.
+    """``L = L_teacher_forced + w_rollout L_rollout + w_sigreg SIGReg + w_inverse L_inverse``.
 
     ``L_teacher_forced`` is the distance of every next frame predicted from true frames, and
     ``L_rollout = (1/H) sum_k discount^(k-1) distance_k`` that of ``H`` frames imagined one after
-    the other from the first frame alone.
+    the other from the first frame alone. The last two are for encoders that learn: SIGReg keeps
+    latents apart, and the action has to be seen in the latents before and after it, so that an
+    agent that is small in the picture is not left out of them.
 
     Source: V-JEPA 2-AC, section 3.2, with L1 and ``H = 2`` as released; V-JEPA 2, section 4.6, for
-    squares, longer horizons and the discount.
+    squares, longer horizons and the discount; Terver et al. 2026 (eb_jepa) for ``L_inverse``.
 
     Args:
         power: 1 for mean absolute, 2 for mean square distances.
         rollout: ``H``; 0 leaves the term out.
         rollout_weight: ``w_rollout``.
         discount: of later frames.
-        sigreg_weight: ``w_sigreg``, for encoders that learn.
+        sigreg_weight: ``w_sigreg``.
+        inverse_weight: ``w_inverse``.
     """
 
     power: Literal[1, 2] = 1
@@ -34,6 +37,7 @@ class DynamicsObjective:
     rollout_weight: float = 1.0
     discount: float = 1.0
     sigreg_weight: float = 0.0
+    inverse_weight: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what no training can mean."""
@@ -42,7 +46,7 @@ class DynamicsObjective:
                 f"rollout must be 0 or more and discount in (0, 1], got {self.rollout} and "
                 f"{self.discount}."
             )
-        if min(self.rollout_weight, self.sigreg_weight) < 0:
+        if min(self.rollout_weight, self.sigreg_weight, self.inverse_weight) < 0:
             raise ValueError("Weights of losses must not be negative.")
 
     def distance(
@@ -68,6 +72,8 @@ class DynamicsLosses:
         teacher_forced: next frames from true frames.
         rollout: imagined frames; 0 without the term.
         sigreg: the regulariser; 0 without it.
+        inverse: mean square error of actions read from latents, in halves of their range; 0
+            without the term.
         copied: distance of each frame to the one before it, what a model that copies would get.
         pooled: mean latent of each window, for the collapse monitor.
     """
@@ -76,6 +82,7 @@ class DynamicsLosses:
     teacher_forced: Float[Tensor, ""]
     rollout: Float[Tensor, ""]
     sigreg: Float[Tensor, ""]
+    inverse: Float[Tensor, ""]
     copied: Float[Tensor, ""]
     pooled: Float[Tensor, "b d"]
 
@@ -85,6 +92,7 @@ class DynamicsLosses:
             "teacher_forced": self.teacher_forced,
             "rollout": self.rollout,
             "sigreg": self.sigreg,
+            "inverse": self.inverse,
             "copied": self.copied,
             "over_copy": self.teacher_forced / self.copied.clamp(min=1e-12),
         }

@@ -7,18 +7,24 @@ from jepakit.nn.initial import initialise
 from jepakit.nn.patches import PatchEmbedding
 from jepakit.nn.pooling import mean_pool
 from jepakit.nn.positions import PositionEmbedding, sincos_table
+from jepakit.nn.principal import PrincipalReadout
 from jepakit.nn.ragged import pad, rows_of, segment_mean, take, unpad
+from jepakit.nn.readout import AllPatches, PooledPatches, VectorReadout
 from jepakit.nn.vit import Encoded, VisionTransformer
 
 __all__ = [
+    "AllPatches",
     "Block",
     "Edit",
     "Encoded",
     "Kernel",
     "PatchEmbedding",
+    "PooledPatches",
     "PositionEmbedding",
+    "PrincipalReadout",
     "Tap",
     "Taps",
+    "VectorReadout",
     "VisionTransformer",
     "attend",
     "initialise",

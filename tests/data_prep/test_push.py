@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from data_prep.push import ACTIONS, POLICIES, PushItem, object_states, push
+from data_prep.push import POLICIES, PushItem, object_states, push
+from jepakit.actions import PUSH
 from jepakit.data import ShardReader
 from jepakit.data.manifest import Manifest
 from jepakit.data.schema import ClipFormat
@@ -32,7 +33,7 @@ def test_what_is_stored_is_what_a_replay_gives(made):
 
 def test_the_manifest_says_what_actions_do_to_the_agents_own_state(made):
     description = Manifest.parse((made / "manifest.json").read_bytes()).description
-    assert description.actions == ACTIONS
+    assert description.actions == PUSH
     assert description.settings["note"] == "n"
     row, columns = description.proprio
     (change,) = description.actions.changes

@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from jepakit.actions import FRANKA, ActionSpace, StateChange
+from jepakit.actions import FRANKA, PUSH, ActionSpace, StateChange
+from worlds.push import MAX_TRAVEL, PushWorld
+from worlds.push.table import HIGH, LOW
 
 FIXTURE = Path(__file__).resolve().parents[3] / "shared/fixtures/vjepa2/official_planning_tiny.pt"
 CART = ActionSpace(
@@ -111,3 +114,12 @@ def test_refused_changes() -> None:
         StateChange((0, 1), (0,))
     with pytest.raises(ValueError, match="three Euler angles, came columns"):
         StateChange((0,), (0,), how="rotate")
+
+
+def test_the_pusher_is_that_of_the_world() -> None:
+    (change,) = PUSH.changes
+    assert (change.scale, change.low, change.high) == (MAX_TRAVEL, LOW, HIGH)
+    state = np.array([0.5, 0.9, 0.2, 0.2, 0.0])
+    after = PushWorld().step(state, [0.3, 1.0])
+    moved = PUSH.moved(torch.tensor(state[:2]), torch.tensor([0.3, 1.0], dtype=torch.float64))
+    assert np.allclose(after[:2], moved.numpy(), atol=1e-12)

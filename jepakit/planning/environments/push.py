@@ -14,13 +14,12 @@ from torch import Tensor
 import worlds.physics
 import worlds.push
 import worlds.raster
-from jepakit.actions import ActionSpace, StateChange
+from jepakit.actions import PUSH
 from jepakit.planning.environments.suite import Suite
 from jepakit.planning.episode import Task
 from jepakit.planning.plan import Cost
 from worlds.push import (
     ANGLE_TOLERANCE,
-    MAX_TRAVEL,
     POSITION_TOLERANCE,
     PushEnv,
     PushWorld,
@@ -49,13 +48,7 @@ class PushSuite(Suite):
 
     def __init__(self, *, size: int = 64, goal_steps: int = 10) -> None:
         self.size, self.goal_steps = size, goal_steps
-        self.actions = ActionSpace(
-            ("vx", "vy"),
-            (-1.0, -1.0),
-            (1.0, 1.0),
-            ("x", "y"),
-            (StateChange((0, 1), (0, 1), scale=MAX_TRAVEL, low=0.0, high=1.0),),
-        )
+        self.actions = PUSH
 
     def make(self) -> PushEnv:
         """A table."""
