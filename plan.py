@@ -17,8 +17,12 @@ from jsonargparse import ArgumentParser
 # arguments are known to be right.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-PROGRAMS = {"data_prep": ("-m", "data_prep"), "train.py": ("train.py",)}
-"""What ``make`` may run."""
+PROGRAMS = {
+    "data_prep": ("-m", "data_prep"),
+    "vjepa2.cache_latents": ("-m", "vjepa2.cache_latents"),
+    "train.py": ("train.py",),
+}
+"""What ``make`` may run, in the folder of this file."""
 
 Control = Literal["random", "zero", "cloning", "oracle"]
 
@@ -32,8 +36,8 @@ class PlanOptions:
 
     Args:
         run: Run folder of the world model.
-        make: Commands that are run first, one after the other: "data_prep ..." or "train.py ...";
-            each goes on where it was stopped, or has nothing to do.
+        make: Commands that are run first, one after the other, such as "train.py --config FILE
+            --resume auto"; each goes on where it was stopped, or has nothing left to do.
         cloning: Run folder of the cloned policy; needed for that control.
         environment: Name of the environment.
         goal_steps: Steps of control between start and goal of a task.
@@ -132,7 +136,7 @@ class PlanOptions:
         for line in self.make:
             program, *words = shlex.split(line)
             if program not in PROGRAMS:
-                sys.exit(f"plan.py: make runs {' and '.join(PROGRAMS)}, not {line!r}.")
+                sys.exit(f"plan.py: make runs {', '.join(PROGRAMS)}; not {line!r}.")
             print("+", line, flush=True)  # noqa: T201
             done = subprocess.run(
                 [sys.executable, *PROGRAMS[program], *words], cwd=here, check=False

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from jepakit.actions import ActionSpace
 from jepakit.batch import BatchRequest
+from jepakit.data.transitions.features import weights_sha256
 from jepakit.losses.sigreg import SigReg, SketchedSigReg
 from jepakit.nn.flops import TRAINING
 from jepakit.nn.principal import PrincipalReadout
@@ -24,8 +25,10 @@ from jepakit.transitions import TransitionBatch
 from vjepa2.action_predictor import ActionPredictor
 from vjepa2.dynamics_objective import DynamicsLosses, DynamicsObjective
 from vjepa2.frame_attention import Past
+from vjepa2.inverse_dynamics import InverseDynamics
 from vjepa2.latent_state import DynamicsState
 from vjepa2.perception import Perception, ReadoutOf
+from vjepa2.rollout_windows import imagined_windows, windows
 
 Target = Literal["frozen", "ema", "online"]
 """Which latents of the next frame are to be predicted.
@@ -35,7 +38,6 @@ Target = Literal["frozen", "ema", "online"]
 gradient; without SIGReg it collapses.
 """
 
-INVERSE_WIDTH = 256
 FITTED_FRAMES = 3072
 
 PredictorOf = Callable[[int, dict[str, int], tuple[int, int]], ActionPredictor]
@@ -99,15 +101,11 @@ class Dynamics(JepaModule):
         )
         self.predictor.recompute = recompute
         self.sigreg = sigreg or SketchedSigReg()
-        self.inverse: nn.Module | None = None
+        self.inverse: InverseDynamics | None = None
         if self.objective.inverse_weight:
             rows, columns = self.perception.grid
-            self.inverse = nn.Sequential(
-                nn.Linear(2 * rows * columns * self.width, INVERSE_WIDTH),
-                nn.GELU(),
-                nn.Linear(INVERSE_WIDTH, len(actions)),
-            )
-        learns = target != "frozen" or any(True for _ in self.perception.readout.parameters())
+            self.inverse = InverseDynamics(rows * columns * self.width, len(actions))
+        learns = self.learns_latents
         if learns != (self.objective.sigreg_weight > 0) and target == "frozen":
             raise ValueError(
                 f"sigreg_weight is {self.objective.sigreg_weight}, and "
@@ -155,14 +153,22 @@ class Dynamics(JepaModule):
         zero = teacher_forced.new_zeros(())
         rollout, sigreg, inverse = zero, zero, zero
         if objective.rollout:
-            imagined = self._imagined(latents[:, :1], predicted[:, :1], given)
-            following = target[:, 1 : 1 + objective.rollout]
-            rollout = objective.discounted(objective.distance(imagined, following))
+            steps, starts = objective.rollout, objective.starts(self.frames)
+            imagined = imagined_windows(
+                self.predictor,
+                latents,
+                given,
+                steps=steps,
+                starts=starts,
+                normed=self.perception.normed,
+            )
+            goals = windows(target[:, 1:], steps, starts)
+            rollout = objective.discounted(objective.distance(imagined, goals))
         if objective.sigreg_weight:
             sigreg = self.sigreg(latents.flatten(0, 2), step=self.global_step)
         if self.inverse is not None:
-            pairs = torch.cat([latents[:, :-1].flatten(2), latents[:, 1:].flatten(2)], dim=2)
-            inverse = F.mse_loss(self.inverse(pairs), self._actions.normalised(batch.actions))
+            done = self._actions.normalised(batch.actions)
+            inverse = F.mse_loss(self.inverse(latents), done)
         return DynamicsLosses(
             total=teacher_forced
             + objective.rollout_weight * rollout
@@ -179,39 +185,63 @@ class Dynamics(JepaModule):
     def flops(self, batch: TransitionBatch) -> float:
         """Model FLOPs of a training step; an encoder that does not learn counts its forward pass.
 
-        Latents out of a cache cost nothing, and rollouts one more frame of the predictor each.
+        Latents out of a cache cost nothing.
         """
-        windows, steps = len(batch), self.frames - 1
-        extra = self.objective.rollout and self.objective.rollout - 1
-        moved = self.predictor.flops(windows, steps) * (1 + extra / steps)
+        count, starts = len(batch), self.objective.starts(self.frames)
+        moved = self.predictor.flops(count, self.frames - 1)
+        moved += self.predictor.flops(count * starts, self.objective.rollout)
         encoder = self.perception.encoder
-        tokens = encoder.tokens
         seen = 0.0
         if batch.features is None:
-            seen = encoder.flops([tokens] * (windows * self.frames))
-        read = self.perception.readout.flops(windows * self.frames)
+            seen = encoder.flops([encoder.tokens] * (count * self.frames))
+        read = self.perception.readout.flops(count * self.frames)
         factor = {"frozen": 1.0, "ema": TRAINING + 1.0, "online": float(TRAINING)}[self.target]
         return factor * seen + TRAINING * (moved + read)
 
     def on_train_start(self) -> None:
-        """Take principal components from the first windows of the data, where they are to be."""
+        """Fit a readout that is to be fitted to the data, to the first of its windows."""
         super().on_train_start()
         readout = self.perception.readout
         if isinstance(readout, PrincipalReadout) and not bool(readout.fitted):
-            readout.fit(self._first_tokens(FITTED_FRAMES))
+            data = self.trainer.datamodule  # type: ignore[attr-defined]
+            found: list[Tensor] = []
+            for batch in data.train_dataloader():
+                found.append(batch.frames)
+                if sum(x.shape[0] * x.shape[1] for x in found) >= FITTED_FRAMES:
+                    break
+            self.fit_readout(torch.cat(found))
 
     @torch.no_grad()
-    def _first_tokens(self, frames: int) -> Float[Tensor, "b n d"]:
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        found: list[Tensor] = []
-        for batch in data.train_dataloader():
-            tokens = batch.features
-            if tokens is None:
-                tokens = self.perception.tokens(batch.frames.to(self.device))
-            found.append(tokens.flatten(0, 1).float())
-            if sum(map(len, found)) >= frames:
-                break
-        return torch.cat(found)[:frames]
+    def fit_readout(self, frames: UInt8[Tensor, "b t h w 3"]) -> float | None:
+        """Take principal components from frames; the share of the variance that they explain.
+
+        Nothing happens to readouts that are not fitted to data.
+        """
+        readout = self.perception.readout
+        if not isinstance(readout, PrincipalReadout):
+            return None
+        parts = [self.perception.tokens(part.to(self.device)) for part in frames.split(16)]
+        return readout.fit(torch.cat(parts).flatten(0, 1))
+
+    @property
+    def encoder_sha256(self) -> str:
+        """Of what makes latents, for a cache of them.
+
+        Raises:
+            ValueError: it learns.
+        """
+        if self.learns_latents:
+            raise ValueError(
+                "Latents can be kept only where neither encoder nor readout learns: set target to "
+                "frozen and take another readout, or leave data.features out."
+            )
+        return weights_sha256(self.perception)
+
+    @property
+    def learns_latents(self) -> bool:
+        """Whether encoder or readout change in training."""
+        fixed = not any(True for _ in self.perception.readout.parameters())
+        return self.target != "frozen" or not fixed
 
     # -- imagination -----------------------------------------------------------------------------
 
@@ -267,21 +297,23 @@ class Dynamics(JepaModule):
     # -- details ---------------------------------------------------------------------------------
 
     def adopt(self, weights: Mapping[str, Tensor]) -> None:
-        """Start with weights of a run of its own kind, or with the encoder of another family's.
+        """Start with a run of its own kind, or with what another one sees with.
+
+        That is the perception of kept latents, or the target encoder of another family's run.
 
         Raises:
-            ValueError: there is no such encoder among them.
+            ValueError: there is neither among the weights.
         """
-        if any(name.startswith("perception.") for name in weights):
+        seen, encoder = _below("perception.", weights), _below("target_encoder.", weights)
+        if seen and len(seen) < len(weights):
             super().adopt(weights)
             return
-        mark = "target_encoder."
-        found = {name.removeprefix(mark): w for name, w in weights.items() if name.startswith(mark)}
-        if not found:
-            raise ValueError(f"These weights hold neither a world model nor a {mark[:-1]}.")
+        if not seen and not encoder:
+            raise ValueError("These weights hold neither a world model nor a target_encoder.")
         for perception in (self.perception, self.teacher):
             if perception is not None:
-                perception.encoder.load_state_dict(found)
+                part = perception if seen else perception.encoder
+                part.load_state_dict(seen or encoder)
 
     def on_train_batch_start(self, batch: TransitionBatch, batch_idx: int) -> None:
         """Seed the step, and keep an encoder that does not learn in evaluation mode."""
@@ -292,30 +324,17 @@ class Dynamics(JepaModule):
     def _perceived(self, batch: TransitionBatch) -> tuple[Tensor, Tensor]:
         """Latents that are predicted from, and those that are to be predicted."""
         if batch.features is not None:
-            if self.target != "frozen":
-                raise ValueError("Cached features are for an encoder that does not learn.")
-            tokens = batch.features.to(self.predictor.head.weight.dtype)
-        else:
-            with torch.set_grad_enabled(torch.is_grad_enabled() and self.target != "frozen"):
-                tokens = self.perception.tokens(batch.frames)
+            if self.learns_latents:
+                raise ValueError("Kept latents are for an encoder and a readout that do not learn.")
+            latents = batch.features.to(self.predictor.head.weight.dtype)
+            return latents, latents
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.target != "frozen"):
+            tokens = self.perception.tokens(batch.frames)
         latents = self.perception.read(tokens)
         if self.teacher is None:
             return latents, latents
         with torch.no_grad():
             return latents, self.teacher(batch.frames)
-
-    def _imagined(
-        self, first: Tensor, predicted: Tensor, given: Mapping[str, Tensor]
-    ) -> Float[Tensor, "b t n d"]:
-        """The frames after ``first``, one of which is ``predicted`` already, from it alone."""
-        frames, past, start = [predicted], Past(), 0
-        new = torch.cat([first, predicted], dim=1)
-        for step in range(1, self.objective.rollout):
-            slice_ = {name: value[:, start : step + 1] for name, value in given.items()}
-            following, past = self.predictor.extend(new, slice_, past)
-            new, start = self.perception.normed(following[:, -1:]), step + 1
-            frames.append(new)
-        return torch.cat(frames, dim=1)
 
     def _conditions(self, actions: Tensor, states: Tensor) -> dict[str, Tensor]:
         given = {"action": actions}
@@ -337,3 +356,8 @@ class Dynamics(JepaModule):
                 f"The model was trained on {wanted[0]} actions {space.names} and {wanted[1]} "
                 f"numbers of state; came {found[0]} and {found[1]}."
             )
+
+
+def _below(mark: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of one part, by its own names."""
+    return {name.removeprefix(mark): w for name, w in weights.items() if name.startswith(mark)}

@@ -26,6 +26,8 @@ class DynamicsObjective:
     Args:
         power: 1 for mean absolute, 2 for mean square distances.
         rollout: ``H``; 0 leaves the term out.
+        rollout_starts: from which frames of a window it starts: the ``first`` one, as released, or
+            ``every`` one that has ``H`` frames after it.
         rollout_weight: ``w_rollout``.
         discount: of later frames.
         sigreg_weight: ``w_sigreg``.
@@ -34,6 +36,7 @@ class DynamicsObjective:
 
     power: Literal[1, 2] = 1
     rollout: int = 2
+    rollout_starts: Literal["first", "every"] = "first"
     rollout_weight: float = 1.0
     discount: float = 1.0
     sigreg_weight: float = 0.0
@@ -48,6 +51,10 @@ class DynamicsObjective:
             )
         if min(self.rollout_weight, self.sigreg_weight, self.inverse_weight) < 0:
             raise ValueError("Weights of losses must not be negative.")
+
+    def starts(self, frames: int) -> int:
+        """From how many frames of a window rollouts start."""
+        return 1 if self.rollout_starts == "first" else frames - self.rollout
 
     def distance(
         self, predicted: Float[Tensor, "b t n d"], target: Float[Tensor, "b t n d"]

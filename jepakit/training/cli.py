@@ -131,7 +131,7 @@ class TrainCLI(LightningCLI):
         """Build; what a part refuses is told like a wrong option."""
         try:
             super().instantiate_classes()
-            if self.config["start_from"] and self.checkpoint is None:
+            if self.config["start_from"]:  # a checkpoint to resume from then replaces the weights
                 fill(self.model, RunFolder(Path(self.config["start_from"])))
         except (ValueError, FileNotFoundError, MisconfigurationException) as error:
             self.parser.error(str(error))

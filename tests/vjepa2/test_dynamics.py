@@ -239,14 +239,16 @@ class TestTargets:
         expected = found.teacher_forced + 0.1 * found.sigreg
         assert torch.allclose(found.total, expected)
 
-    def test_cached_features_give_the_same_losses(self) -> None:
+    def test_kept_latents_give_the_same_losses(self) -> None:
         model, given = small(), batch()
         with torch.no_grad():
-            features = model.perception.tokens(given.frames)
-        cached = dataclasses.replace(given, frames=given.frames[:, :, :0, :0], features=features)
-        assert torch.equal(model.loss(cached).total, model.loss(given).total)
-        with pytest.raises(ValueError, match="does not learn"):
-            small(target="ema").loss(cached)
+            latents = model.perception(given.frames)
+        kept = dataclasses.replace(given, frames=given.frames[:, :, :0, :0], features=latents)
+        assert torch.equal(model.loss(kept).total, model.loss(given).total)
+        with pytest.raises(ValueError, match="do not learn"):
+            small(target="ema").loss(kept)
+        with pytest.raises(ValueError, match="set target to frozen"):
+            _ = small(target="ema").encoder_sha256
 
     def test_discount(self) -> None:
         distances = torch.tensor([1.0, 2.0, 4.0])
@@ -284,3 +286,40 @@ class TestRefusals:
         assert model.teacher is not None
         for part in (model.perception, model.teacher):
             assert torch.equal(part.encoder.blocks[0].qkv.weight, other.blocks[0].qkv.weight)
+
+
+class TestRollouts:
+    @pytest.mark.parametrize("memory", [None, 1])
+    @torch.no_grad()
+    def test_from_every_frame(self, memory: int | None) -> None:
+        """The mean over windows that each begin with another frame."""
+        objective = DynamicsObjective(rollout=2, rollout_starts="every", discount=0.5)
+        model, given = small(objective=objective, sizes={"memory": memory}), batch()
+        first = small(
+            objective=DynamicsObjective(rollout=2, discount=0.5), sizes={"memory": memory}
+        )
+        parts = [
+            first.loss(
+                TransitionBatch(
+                    given.frames[:, i : i + 3],
+                    given.actions[:, i : i + 2],
+                    given.states[:, i : i + 3],
+                    given.keys,
+                )
+            ).rollout
+            for i in range(3)
+        ]
+        assert model.loss(given).rollout.item() == pytest.approx(sum(parts).item() / 3, rel=1e-5)
+
+
+class TestAdopting:
+    def test_the_perception_of_kept_latents(self) -> None:
+        model, other = small(), small()
+        for parameter in other.parameters():
+            parameter.data.mul_(2)
+        before = model.predictor.head.weight.clone()
+        model.adopt({f"perception.{n}": w for n, w in other.perception.state_dict().items()})
+        assert model.encoder_sha256 == other.encoder_sha256
+        assert torch.equal(model.predictor.head.weight, before)
+        model.adopt(other.state_dict())
+        assert torch.equal(model.predictor.head.weight, other.predictor.head.weight)

@@ -20,8 +20,14 @@ from jepakit.planning.plan import Cost
 SUITES = {
     "push": "jepakit.planning.environments.push:PushSuite",
     "gym-pusht": "jepakit.planning.environments.gym_pusht:PushTSuite",
+    "point-maze": "jepakit.planning.environments.point_maze:PointMazeSuite",
+    "swm-pusht": "jepakit.planning.environments.stable_worldmodel:SwmPushTSuite",
+    "swm-tworoom": "jepakit.planning.environments.stable_worldmodel:TwoRoomSuite",
 }
 """Where each environment is made; imported when it is asked for."""
+
+EXTRAS = {"swm-pusht": "envs-swm", "swm-tworoom": "envs-swm"}
+"""What installs the packages of each; ``envs`` those of the others."""
 
 
 class Suite(ABC):
@@ -96,6 +102,6 @@ def open_suite(name: str, **options: Any) -> Suite:
     except ModuleNotFoundError as error:
         raise ValueError(
             f"The environment {name!r} needs {error.name}, which is not installed: "
-            "pip install 'jepakit[envs]'."
+            f"pip install 'jepakit[{EXTRAS.get(name, 'envs')}]'."
         ) from error
     return getattr(found, kind)(**options)
