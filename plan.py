@@ -145,8 +145,8 @@ class PlanOptions:
                 sys.exit(f"plan.py: {line!r} ended with code {done.returncode}.")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the options and plan."""
+def read_options(arguments: Sequence[str] | None = None) -> PlanOptions:
+    """The options of a command line."""
     parser = ArgumentParser(
         prog="plan.py", description=(PlanOptions.__doc__ or "").split("Args:")[0]
     )
@@ -154,7 +154,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_class_arguments(PlanOptions, as_group=False)
     chosen: dict[str, Any] = parser.parse_args(arguments).as_dict()
     chosen.pop("config", None)
-    PlanOptions(**chosen)()
+    return PlanOptions(**chosen)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the options and plan."""
+    read_options(arguments)()
 
 
 if __name__ == "__main__":

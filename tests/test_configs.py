@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,22 @@ import yaml
 from PIL import Image
 from tiny_runs import ENCODER, MARKS
 
+from data_prep.push import push
 from jepakit.training.cli import TrainCLI
+from plan import read_options
 
 pytestmark = MARKS
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 ROWS = CONFIGS / "cjepa" / "ablations"
 BASE = CONFIGS / "cjepa" / "vit_s.yaml"
-WHOLE = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name != "ablations")
+DYNAMICS = CONFIGS / "vjepa2" / "push_paper.yaml"
+DYNAMICS_ROWS = CONFIGS / "vjepa2" / "ablations"
+PLANS = sorted((CONFIGS / "plan").glob("*.yaml"))
+WHOLE = sorted(
+    path
+    for path in CONFIGS.rglob("*.yaml")
+    if path.parent.name != "ablations" and path not in PLANS
+)
 
 CHANGES: dict[str, dict[str, Any]] = {
     "five_objects": {"masker.init_args.max_objects": 5},
@@ -37,6 +47,20 @@ CHANGES: dict[str, dict[str, Any]] = {
     "tubes": {"masker": "jepakit.masks.TubeMasker"},
 }
 """What each row of the ablation table changes of the model's arguments, and to what."""
+
+DYNAMICS_CHANGES: dict[str, dict[str, Any]] = {
+    "additive_fusion": {"predictor.init_args.fusion": "add"},
+    "larger_predictor": {"predictor.init_args.width": 256},
+    "multi_step": {"objective.rollout": 5},
+    "no_ema": {"target": "online"},
+    "no_pretraining": {},
+    "pixel_target": {
+        "encoder": "jepakit.nn.PixelEncoder",
+        "target": "frozen",
+        "normalise": False,
+    },
+}
+"""The same of V-JEPA 2's dynamics; rows without a pretrained encoder start from no run."""
 
 
 @pytest.fixture(autouse=True)
@@ -82,16 +106,30 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def step(shards: Path, pictures: Path, *configs: Path) -> TrainCLI:
+@pytest.fixture(scope="session")
+def episodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few episodes of the push world, long enough for every recipe's windows."""
+    folder = tmp_path_factory.mktemp("episodes")
+    push(str(folder), episodes=6, val_episodes=2, frames=12, size=32)
+    return folder
+
+
+def step(shards: Path, pictures: Path, episodes: Path, *configs: Path) -> TrainCLI:
     """``--dry-run`` with a small encoder on the clips at hand, on one CPU."""
     options = yaml.safe_load(configs[0].read_text())
     named = "name" in options["model"]["init_args"]["encoder"].get("init_args", {})
     encoder = SIZED if named else ENCODER
+    if any("PixelEncoder" in path.read_text() for path in configs):
+        encoder = {name: ENCODER[name] for name in ("frames", "size", "patch", "tubelet")}
     small = [f"--model.encoder.{name}={value}" for name, value in encoder.items()]
     if options["data"]["class_path"].endswith("VideoDataModule"):
         small += [f"--data.train={pictures}", "--data.val_share=0"]
         if "images" in options["data"]["init_args"]:
             small += [f"--data.images.path={pictures}", "--data.images.by=batch"]
+    elif options["data"]["class_path"].endswith("TransitionDataModule"):
+        small += [f"--data.train={episodes}", f"--data.val={episodes}", "--start_from=null"]
+        if "features" in options["data"]["init_args"]:
+            small += ["--data.features=null"]
     else:
         small += [f"--data.train={shards}", f"--data.val={shards}"]
     one = {"accelerator": "cpu", "devices": 1, "num_nodes": 1, "strategy": "auto"}
@@ -122,6 +160,24 @@ def test_a_row_is_a_few_lines_for_any_base(row: str) -> None:
     assert yaml.safe_load(text).keys() == {"model"}
 
 
+@pytest.mark.parametrize("row", DYNAMICS_CHANGES)
+def test_a_row_of_the_dynamics_changes_what_it_says_and_nothing_else(row: str) -> None:
+    found = changes(resolved(DYNAMICS), resolved(DYNAMICS, DYNAMICS_ROWS / f"{row}.yaml"))
+    fresh = {"start_from": None} if row in ("no_pretraining", "pixel_target") else {}
+    wanted = {f"model.init_args.{key}": value for key, value in DYNAMICS_CHANGES[row].items()}
+    assert found == wanted | fresh
+
+
+@pytest.mark.parametrize("row", DYNAMICS_CHANGES)
+def test_a_row_of_the_dynamics_trains(
+    row: str, shards: Path, pictures: Path, episodes: Path
+) -> None:
+    assert {path.stem for path in DYNAMICS_ROWS.glob("*")} == DYNAMICS_CHANGES.keys()
+    cli = step(shards, pictures, episodes, DYNAMICS, DYNAMICS_ROWS / f"{row}.yaml")
+    (record,) = cli.model.recent
+    assert all(value.isfinite() for value in record.losses.values())
+
+
 @pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.stem)
 def test_every_whole_configuration_parses(path: Path) -> None:
     options = resolved(path)
@@ -130,8 +186,10 @@ def test_every_whole_configuration_parses(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [*WHOLE, *sorted(ROWS.glob("*"))], ids=lambda path: path.stem)
-def test_every_configuration_trains(path: Path, shards: Path, pictures: Path) -> None:
-    cli = step(shards, pictures, *([BASE, path] if path.parent == ROWS else [path]))
+def test_every_configuration_trains(
+    path: Path, shards: Path, pictures: Path, episodes: Path
+) -> None:
+    cli = step(shards, pictures, episodes, *([BASE, path] if path.parent == ROWS else [path]))
     assert cli.trainer.global_step == 1
     (record,) = cli.model.recent
     assert all(value.isfinite() for value in record.losses.values())
@@ -164,3 +222,14 @@ def test_a_wrong_option_in_a_file_is_refused_with_what_is_accepted(
     error = capsys.readouterr().err
     assert all(words in error for words in told), error
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_a_plan_names_recipes_that_are_there_and_runs_that_they_make(path: Path) -> None:
+    options = read_options(["--config", str(path)])
+    words = [shlex.split(line) for line in options.make]
+    recipes = [word for line in words for word in line if word.endswith(".yaml")]
+    assert recipes
+    assert all((CONFIGS.parent / recipe).is_file() for recipe in recipes)
+    made = {f"runs/{Path(recipe).stem}" for recipe in recipes}
+    assert {options.run, options.cloning} <= made

@@ -32,7 +32,9 @@ class ActionPredictor(nn.Module):
 
     Source: V-JEPA 2, section 3 (V-JEPA 2-AC), and the released code. Differs: any named conditions
     rather than those of one robot arm; a mask of the frames at hand, where the released code fills
-    one for the longest clip; rotary factors as in :class:`jepakit.nn.rotary.RotaryEmbedding`.
+    one for the longest clip; rotary factors as in :class:`jepakit.nn.rotary.RotaryEmbedding`; what
+    enters a token starts at unit scale, since an action of two numbers would be lost beside latents
+    of a thousand at a standard deviation of 0.02.
     """
 
     def __init__(
@@ -86,24 +88,29 @@ class ActionPredictor(nn.Module):
         self.head_dim, self.mlp_ratio = width // heads, mlp_ratio
         self.pairing: Pairing = pairing
         self.fusion: Fusion = fusion
-        self.memory = memory
-        self.residual = residual
-        self.recompute = False
+        self.memory, self.residual, self.recompute = memory, residual, False
         self.used = {name: size for name, size in conditions.items() if name not in unused}
+        self._build(conditions, depth, heads)
+
+    def _build(self, conditions: dict[str, int], depth: int, heads: int) -> None:
+        cross = self.fusion == "cross"
         self.conditions = nn.ModuleDict(
-            {name: nn.Linear(size, width) for name, size in conditions.items()}
+            {name: nn.Linear(size, self.width) for name, size in conditions.items()}
         )
-        self.project = nn.Linear(latent_width, width)
+        self.project = nn.Linear(self.latent_width, self.width)
         self.blocks = nn.ModuleList(
-            FrameBlock(width, heads, mlp_ratio=mlp_ratio, cross=fusion == "cross")
+            FrameBlock(self.width, heads, mlp_ratio=self.mlp_ratio, cross=cross)
             for _ in range(depth)
         )
-        self.norm = nn.LayerNorm(width, eps=EPS)
-        self.head = nn.Linear(width, latent_width)
+        self.norm = nn.LayerNorm(self.width, eps=EPS)
+        self.head = nn.Linear(self.width, self.latent_width)
         initialise(self)
-        if residual:
+        for inputs in (self.project, *self.conditions.values()):
+            assert isinstance(inputs, nn.Linear)
+            nn.init.normal_(inputs.weight, std=inputs.in_features**-0.5)  # signals weigh alike
+        if self.residual:
             nn.init.zeros_(self.head.weight)
-        for name in unused:
+        for name in conditions.keys() - self.used.keys():
             self.conditions[name].requires_grad_(requires_grad=False)
 
     def forward(

@@ -57,7 +57,7 @@ def cache_latents(
     else:
         if start_from is not None:
             fill(model, RunFolder(Path(start_from)))
-        explained = model.fit_readout(_frames(ShardReader(data["train"], split="train")))
+        explained = model.perception.fit(_frames(ShardReader(data["train"], split="train")))
         if explained is not None:
             print(f"The readout keeps {explained:.1%} of the variance.")  # noqa: T201
         folder.checkpoints.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,6 @@ from jepakit.batch import BatchRequest
 from jepakit.data.transitions.features import weights_sha256
 from jepakit.losses.sigreg import SigReg, SketchedSigReg
 from jepakit.nn.flops import TRAINING
-from jepakit.nn.principal import PrincipalReadout
 from jepakit.nn.readout import AllPatches
 from jepakit.nn.vit import VisionTransformer
 from jepakit.training.module import JepaModule
@@ -201,27 +200,14 @@ class Dynamics(JepaModule):
     def on_train_start(self) -> None:
         """Fit a readout that is to be fitted to the data, to the first of its windows."""
         super().on_train_start()
-        readout = self.perception.readout
-        if isinstance(readout, PrincipalReadout) and not bool(readout.fitted):
+        if not self.perception.fitted:
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             found: list[Tensor] = []
             for batch in data.train_dataloader():
                 found.append(batch.frames)
                 if sum(x.shape[0] * x.shape[1] for x in found) >= FITTED_FRAMES:
                     break
-            self.fit_readout(torch.cat(found))
-
-    @torch.no_grad()
-    def fit_readout(self, frames: UInt8[Tensor, "b t h w 3"]) -> float | None:
-        """Take principal components from frames; the share of the variance that they explain.
-
-        Nothing happens to readouts that are not fitted to data.
-        """
-        readout = self.perception.readout
-        if not isinstance(readout, PrincipalReadout):
-            return None
-        parts = [self.perception.tokens(part.to(self.device)) for part in frames.split(16)]
-        return readout.fit(torch.cat(parts).flatten(0, 1))
+            self.perception.fit(torch.cat(found))
 
     @property
     def encoder_sha256(self) -> str:
@@ -240,8 +226,7 @@ class Dynamics(JepaModule):
     @property
     def learns_latents(self) -> bool:
         """Whether encoder or readout change in training."""
-        fixed = not any(True for _ in self.perception.readout.parameters())
-        return self.target != "frozen" or not fixed
+        return self.target != "frozen" or any(True for _ in self.perception.readout.parameters())
 
     # -- imagination -----------------------------------------------------------------------------
 

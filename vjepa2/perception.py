@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from jepakit.losses.averaging import at_least_float32
+from jepakit.nn.principal import PrincipalReadout
 from jepakit.nn.readout import AllPatches, Readout
 from jepakit.nn.vit import VisionTransformer
 
@@ -77,3 +79,20 @@ class Perception(nn.Module):
     def forward(self, frames: Frames) -> Float[Tensor, "b t m c"]:
         """Latents of every frame."""
         return self.read(self.tokens(frames))
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the readout waits for nothing."""
+        return not isinstance(self.readout, PrincipalReadout) or bool(self.readout.fitted)
+
+    @torch.no_grad()
+    def fit(self, frames: Frames) -> float | None:
+        """Fit the readout to frames; the share of the tokens' variance that it keeps.
+
+        Nothing happens to readouts that are not fitted to data.
+        """
+        if not isinstance(self.readout, PrincipalReadout):
+            return None
+        device = self.readout.mean.device
+        parts = [self.tokens(part.to(device)).flatten(0, 1) for part in frames.split(16)]
+        return self.readout.fit(torch.cat(parts))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from data_prep.job import run_job
 from data_prep.summary import show_summary
@@ -29,31 +30,47 @@ FIND: dict[Layout, Callable[[Path, Parts], list[Recording]]] = {
 }
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What is taken from recordings.
+
+    Args:
+        fps: frames per second; of faster recordings every ceil(rate / fps)-th frame is taken, which
+            needs actions that follow from poses. By default all frames.
+        fit: cut the centred square from each frame, or stretch all of it.
+        camera: name or serial number of the camera, or name of the pictures in the file.
+        states: names of the parts of the state; by default the usual one of the layout.
+        actions: stored ones; differences of poses (x y z, Euler angles, gripper); or stored ones
+            where there are any.
+        action_name: name of the stored actions; by default the usual one of the layout.
+        source_fps: frames per second (Hz) of the recordings where the files do not say.
+    """
+
+    fps: float | None = None
+    fit: Fit = "crop"
+    camera: str | None = None
+    states: tuple[str, ...] = ()
+    actions: ActionKind = "auto"
+    action_name: str | None = None
+    source_fps: float | None = None
+
+
 def trajectories(
     src: str,
     out: str,
     *,
     layout: Layout,
     licence: str,
+    reading: Reading = Reading(),
     frames: int = 16,
     size: int = 256,
-    fps: float | None = None,
-    fit: Fit = "crop",
-    camera: str | None = None,
-    states: list[str] | None = None,
-    actions: ActionKind = "auto",
-    action_name: str | None = None,
     bounds: Literal["data", "franka"] | list[float] = "data",
-    source_fps: float | None = None,
     source: str = "",
     val_share: float = 0.1,
     patch: int = 16,
-    tubelet: int = 1,
-    image: Literal["png", "jpg"] = "jpg",
-    quality: int = 90,
+    image: Literal["png", "jpg", "mp4"] = "jpg",
     shard_clips: int = 128,
     workers: int = 1,
-    note: str = "",
 ) -> None:
     """Write clips of robot recordings with what was done between their frames.
 
@@ -65,48 +82,38 @@ def trajectories(
         layout: npz (a file per episode), hdf5 (a group per episode, or rows with ep_len or
             episode_ends), droid (trajectory.h5 and videos) or lerobot (version 2 or 3).
         licence: of the recordings, as an SPDX name.
+        reading: what is taken from them.
         frames: frames per clip.
         size: height and width in pixels.
-        fps: frames per second; of faster recordings every ceil(rate / fps)-th frame is taken, which
-            needs actions that follow from poses. By default all frames.
-        fit: cut the centred square from each frame, or stretch all of it.
-        camera: name or serial number of the camera, or name of the pictures in the file.
-        states: names of the parts of the state; by default the usual one of the layout.
-        actions: stored ones; differences of poses (x y z, Euler angles, gripper); or stored ones
-            where there are any.
-        action_name: name of the stored actions; by default the usual one of the layout.
         bounds: smallest and largest action of the data, those of the Franka arm of V-JEPA 2-AC, or
             the largest magnitude of each number of an action.
-        source_fps: frames per second (Hz) of the recordings where the files do not say.
         source: name of the recordings in the manifest; by default the name of ``src``.
         val_share: share of the recordings held out for validation, chosen by their names.
-        patch: patch size in pixels for which coverage is stored.
-        tubelet: frames per token for which coverage is stored.
-        image: jpg, or lossless png.
-        quality: of the JPEG.
+        patch: patch size in pixels of the models that are to come.
+        image: jpg of quality 90, lossless png, or mp4.
         shard_clips: clips per shard.
         workers: processes.
-        note: kept in the manifest, for reports.
     """
     folder = Path(src)
     if not folder.exists():
         raise ValueError(f"No such file or folder: {src}.")
-    form = ClipFormat(frames, size, size, patch, tubelet, image=image, quality=quality)
-    parts = Parts(camera, tuple(states or ()), action_name, source_fps)
-    making = Making(actions, fps, fit, source or folder.name, licence)
-    survey = Survey.of(FIND[layout](folder, parts), making)
-    settings: dict[str, Any] = {"layout": layout, "fps": fps, "fit": fit, "actions": actions}
-    settings |= {"camera": camera, "states": states, "action_name": action_name}
-    settings |= {"source_fps": source_fps, "note": note}
+    form = ClipFormat(frames, size, size, patch, 1, image=image, quality=90)
+    survey = _survey(folder, layout, reading, source or folder.name, licence)
     description = Description(
-        source=making.source,
+        source=survey.making.source,
         generator=GENERATOR,
         licences=(licence,),
         form=form,
-        settings={**settings, **survey.facts(bounds)},
+        settings={"layout": layout, **asdict(reading), **survey.facts(bounds)},
         actions=survey.space(bounds),
         proprio=(0, tuple(range(len(survey.state_names)))) if survey.state_names else None,
     )
     items = survey.items(frames, val_share)
     manifest = run_job(Path(out), description, items, shard_clips=shard_clips, workers=workers)
     show_summary(Path(out), manifest)
+
+
+def _survey(folder: Path, layout: Layout, reading: Reading, source: str, licence: str) -> Survey:
+    parts = Parts(reading.camera, reading.states, reading.action_name, reading.source_fps)
+    making = Making(reading.actions, reading.fps, reading.fit, source, licence)
+    return Survey.of(FIND[layout](folder, parts), making)

@@ -5,6 +5,7 @@ from jepakit.nn.block import Block
 from jepakit.nn.edits import Edit, Tap, Taps, make_taps
 from jepakit.nn.initial import initialise
 from jepakit.nn.patches import PatchEmbedding
+from jepakit.nn.pixel_encoder import PixelEncoder
 from jepakit.nn.pooling import mean_pool
 from jepakit.nn.positions import PositionEmbedding, sincos_table
 from jepakit.nn.principal import PrincipalReadout
@@ -19,6 +20,7 @@ __all__ = [
     "Encoded",
     "Kernel",
     "PatchEmbedding",
+    "PixelEncoder",
     "PooledPatches",
     "PositionEmbedding",
     "PrincipalReadout",

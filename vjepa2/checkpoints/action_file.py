@@ -25,7 +25,7 @@ FRAMES = 8
 UNUSED = CONDITIONS[-1]
 """The camera's pose: files hold its layer, released training went without."""
 
-OFFICIAL = {"pairing": "tiled", "fusion": "concat", "memory": None}
+OFFICIAL = {"pairing": "tiled", "fusion": "concat", "memory": None, "residual": False}
 """Options of a predictor that the released code knows no other of."""
 
 PREFIX = "module."
@@ -78,11 +78,7 @@ def action_model(
         "size": arguments["size"],
         "actions": "FRANKA",
     }
-    given: dict[str, Any] = {
-        "heads": heads,
-        "predictor_heads": predictor_heads,
-        "frames": frames,
-    }
+    given: dict[str, Any] = {"heads": heads, "predictor_heads": predictor_heads, "frames": frames}
     given |= {"size": used["size"] if seen.tokens else size, "actions": actions}
     assumed = {name: used[name] for name, value in given.items() if value is None}
     return ActionModel(

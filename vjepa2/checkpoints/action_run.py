@@ -67,6 +67,7 @@ def action_predictor_arguments(predictor: ActionPredictor) -> dict[str, Any]:
         "pairing": predictor.pairing,
         "fusion": predictor.fusion,
         "memory": predictor.memory,
+        "residual": predictor.residual,
     }
 
 

@@ -70,6 +70,14 @@ class PushTSuite(PushTableSuite):
     actions = TARGETS
     source = (gym_pusht, pymunk)
 
+    def __init__(self, *, size: int = 64, goal_steps: int = 10) -> None:
+        super().__init__(size=size, goal_steps=goal_steps)
+        if not hasattr(pymunk.Space, "add_collision_handler"):
+            raise ValueError(
+                f"gym-pusht needs pymunk 6, {pymunk.version} is installed, such as swm-pusht "
+                "needs: keep them apart, pip install 'jepakit[envs]'."
+            )
+
     def simulator(self) -> GymPushTable:
         """A table."""
         return GymPushTable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from numpy.typing import NDArray
 if sys.platform == "linux" and "DISPLAY" not in os.environ:
     os.environ.setdefault("MUJOCO_GL", "egl")
 
+# Mesa, which draws without a GPU, and Triton have an LLVM each: Triton crashes if it comes second.
+with suppress(ModuleNotFoundError):
+    import triton  # noqa: F401
+
 import gymnasium_robotics.envs.maze
 import mujoco
 from gymnasium_robotics.envs.maze.point_maze import PointMazeEnv
@@ -21,8 +26,8 @@ from gymnasium_robotics.envs.maze.point_maze import PointMazeEnv
 from jepakit.actions import ActionSpace
 from jepakit.planning.environments.restorable import Floats, Pilot, RestorableSuite, Simulator
 
-PIXELS = 448  # of a picture before it is made smaller
-ABOVE = {"distance": 8.8, "elevation": -90.0, "azimuth": 90.0, "lookat": np.zeros(3)}
+MOST_PIXELS = 480  # that MuJoCo draws along a side
+ABOVE = {"distance": 6.6, "elevation": -90.0, "azimuth": 90.0, "lookat": np.zeros(3)}
 SUBSTEPS = 5  # of 0.01 s; as many as DINO-WM repeats an action
 NEAR = 0.45  # m
 ROOM = 0.25  # m from the middle of a cell that the ball is put to at most
@@ -31,63 +36,73 @@ FORCES = ActionSpace(("force_x", "force_y"), (-1.0, -1.0), (1.0, 1.0))
 Cell = tuple[int, int]
 
 
-class PointMaze(Simulator):
-    """``PointMaze_UMaze-v3``; state: x, y of the ball in metres, y up, and its velocity in m/s."""
+class Engine:
+    """MuJoCo with the maze and what draws it, 100 MB, for all episodes.
 
-    def __init__(self, camera: Camera) -> None:
-        self._env, self._camera = _maze(), camera
-        self.maze: Any = self._env.maze
+    A step follows from state and action alone: the solver starts afresh each time.
 
-    @property
-    def state(self) -> Floats:
-        """Of the ball."""
-        return np.concatenate([self._env.data.qpos, self._env.data.qvel])
-
-    def restore(self, state: Floats) -> None:
-        """The ball at rest; the rest of the simulation as after a reset."""
-        mujoco.mj_resetData(self._env.model, self._env.data)
-        self._env.point_env.set_state(np.array(state[:2]), np.zeros(2))
-
-    def act(self, action: NDArray[np.float32]) -> None:
-        """Hold the force for 0.05 s."""
-        for _ in range(SUBSTEPS):
-            self._env.point_env.step(action)
-
-    def picture(self) -> NDArray[np.uint8]:
-        """From above, without the goal."""
-        return self._camera.picture(self._env.data.qpos)
-
-
-class Camera:
-    """Takes the pictures of all mazes, because what MuJoCo draws with takes 100 MB.
+    Args:
+        pixels: height and width of the pictures.
 
     Raises:
         ValueError: it cannot draw here.
     """
 
-    def __init__(self) -> None:
-        self._env = _maze(render_mode="rgb_array", width=PIXELS, height=PIXELS)
+    def __init__(self, pixels: int) -> None:
+        self._env: Any = PointMazeEnv(render_mode="rgb_array", width=pixels, height=pixels)
+        self._env.reset(seed=0)
+        Path(self._env.tmp_xml_file_path).unlink(missing_ok=True)  # which the package leaves behind
+        self.maze: Any = self._env.maze
         self._env.point_env.mujoco_renderer.default_cam_config = ABOVE
         self._env.model.site_rgba[self._env.target_site_id, 3] = 0.0  # the goal must not be seen
         try:
-            self.picture(np.zeros(2))
+            self.picture(np.zeros(4))
         except mujoco.FatalError as error:
             raise ValueError(
                 "point-maze cannot draw: a display is needed, or the environment variable "
                 "MUJOCO_GL set to egl or osmesa."
             ) from error
 
-    def picture(self, place: Floats) -> NDArray[np.uint8]:
-        """The maze ``(448, 448, 3)`` with the ball somewhere."""
-        self._env.point_env.set_state(np.array(place), np.zeros(2))
+    def step(self, state: Floats, action: NDArray[np.float32]) -> Floats:
+        """The state after the action was held for 0.05 s."""
+        self._set(state)
+        for _ in range(SUBSTEPS):
+            self._env.point_env.step(action)
+        return np.concatenate([self._env.data.qpos, self._env.data.qvel])
+
+    def picture(self, state: Floats) -> NDArray[np.uint8]:
+        """The maze ``(pixels, pixels, 3)`` from above, without the goal."""
+        self._set(state)
         return self._env.render()
 
+    def _set(self, state: Floats) -> None:
+        mujoco.mj_resetData(self._env.model, self._env.data)
+        self._env.point_env.set_state(state[:2], state[2:])
 
-def _maze(**options: Any) -> Any:
-    made = PointMazeEnv(**options)
-    made.reset(seed=0)
-    Path(made.tmp_xml_file_path).unlink(missing_ok=True)  # which the package leaves behind
-    return made
+
+class PointMaze(Simulator):
+    """``PointMaze_UMaze-v3``; state: x, y of the ball in metres, y up, and its velocity in m/s."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._state = engine, np.zeros(4)
+        self.maze = engine.maze
+
+    @property
+    def state(self) -> Floats:
+        """Of the ball."""
+        return self._state.copy()
+
+    def restore(self, state: Floats) -> None:
+        """The ball at rest."""
+        self._state = np.concatenate([state[:2], np.zeros(2)])
+
+    def act(self, action: NDArray[np.float32]) -> None:
+        """Push the ball with a force for 0.05 s."""
+        self._state = self._engine.step(self._state, action)
+
+    def picture(self) -> NDArray[np.uint8]:
+        """From above."""
+        return self._engine.picture(self._state)
 
 
 class PointMazeSuite(RestorableSuite):
@@ -106,11 +121,11 @@ class PointMazeSuite(RestorableSuite):
 
     def __init__(self, *, size: int = 64, goal_steps: int = 10) -> None:
         super().__init__(size=size, goal_steps=goal_steps)
-        self._camera = Camera()
+        self._engine = Engine(min(2 * size, MOST_PIXELS))
 
     def simulator(self) -> PointMaze:
         """A maze in the shape of a U."""
-        return PointMaze(self._camera)
+        return PointMaze(self._engine)
 
     def random_state(self, simulator: PointMaze, rng: np.random.Generator) -> Floats:
         """Near the middle of any cell."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jepakit.planning.environments.restorable import (
+    ATTEMPTS,
     Floats,
     Pilot,
     RestorableSuite,
@@ -38,13 +39,18 @@ class PushTableSuite(RestorableSuite):
     """
 
     def random_state(self, simulator: PushTable, rng: np.random.Generator) -> Floats:
-        """Where the packages start too, but nothing in something else."""
-        while True:
+        """Where the packages start too, but nothing in something else.
+
+        Raises:
+            RuntimeError: the package restores no state, as may be with another version of it.
+        """
+        for _ in range(ATTEMPTS):
             places = [*rng.uniform(50, 450, 2), *rng.uniform(100, 400, 2)]
             drawn = np.array([*places, rng.uniform(0, 2 * np.pi)])
             simulator.restore(drawn)
             if np.abs(simulator.state - drawn).max() < KEPT:
                 return drawn
+        raise RuntimeError(f"{self.name} restored none of {ATTEMPTS} states.")
 
     def pilot(self, simulator: PushTable, rng: np.random.Generator) -> Pilot:
         """Pushes straight through some point of the block, and on for a while; then another."""

@@ -79,8 +79,8 @@ class SwmPushTSuite(PushTableSuite):
         super().__init__(size=size, goal_steps=goal_steps)
         if not hasattr(pymunk.Space, "on_collision"):
             raise ValueError(
-                f"swm-pusht needs pymunk 7 or later, {pymunk.version} is installed. gym-pusht "
-                "needs an earlier one: keep them apart, pip install 'jepakit[envs-swm]'."
+                f"swm-pusht needs pymunk 7 or later, {pymunk.version} is installed, such as "
+                "gym-pusht needs: keep them apart, pip install 'jepakit[envs-swm]'."
             )
 
     def simulator(self) -> SwmPushTable:

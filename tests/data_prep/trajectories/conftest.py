@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from data_prep.trajectories.command import trajectories
+from data_prep.trajectories.command import Reading, trajectories
 from jepakit.data.shard_reader import ShardReader
 
 
@@ -18,7 +19,9 @@ def prepare(tmp_path: Path) -> Callable[..., ShardReader]:
 
     def run(src: Path, out: str = "out", **options: Any) -> ShardReader:
         settings = {"frames": 4, "size": 16, "image": "png", "val_share": 0.0, "licence": "CC0-1.0"}
-        trajectories(str(src), str(tmp_path / out), **{**settings, **options})
+        names = {field.name for field in fields(Reading)}
+        reading = Reading(**{name: options.pop(name) for name in names & options.keys()})
+        trajectories(str(src), str(tmp_path / out), reading=reading, **{**settings, **options})
         return ShardReader(str(tmp_path / out))
 
     return run
