@@ -14,7 +14,7 @@ from vjepa2.latent_state import DynamicsState
 HORIZON, SEEDS = 3, [(0,), (1,), (2,)]
 SOLVERS: list[Solver] = [
     CEM(SPACE, horizon=HORIZON, samples=48, iterations=6),
-    GradientDescent(SPACE, horizon=HORIZON, starts=3, iterations=20, rate=0.12),
+    GradientDescent(SPACE, horizon=HORIZON, starts=6, iterations=40, rate=0.1),
 ]
 
 

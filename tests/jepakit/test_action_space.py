@@ -119,7 +119,7 @@ def test_refused_changes() -> None:
 def test_the_pusher_is_that_of_the_world() -> None:
     (change,) = PUSH.changes
     assert (change.scale, change.low, change.high) == (MAX_TRAVEL, LOW, HIGH)
-    state = np.array([0.5, 0.9, 0.2, 0.2, 0.0])
+    state = np.array([0.5, 0.9, 0.4, 0.4, 0.0])
     after = PushWorld().step(state, [0.3, 1.0])
     moved = PUSH.moved(torch.tensor(state[:2]), torch.tensor([0.3, 1.0], dtype=torch.float64))
     assert np.allclose(after[:2], moved.numpy(), atol=1e-12)
