@@ -82,7 +82,9 @@ class TestChunks:
 
 class TestPlanner:
     @pytest.mark.parametrize(
-        "solver", [cem(), GradientDescent(SPACE, horizon=HORIZON, iterations=60)], ids=str
+        "solver",
+        [cem(), GradientDescent(SPACE, horizon=HORIZON, iterations=60)],
+        ids=lambda solver: type(solver).__name__,
     )
     @pytest.mark.parametrize("kind", ["l1", "l2"])
     def test_reaches_goals_within_reach(self, solver: Solver, kind: str) -> None:
