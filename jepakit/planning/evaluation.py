@@ -215,7 +215,7 @@ class PlanningEvaluation:
     def _oracle(self) -> OracleAgent:
         options = self.options
         solver = choose_solver(
-            "cem",
+            "icem",
             self.suite.actions,
             horizon=options.horizon,
             samples=options.oracle_samples,
