@@ -1,4 +1,4 @@
-"""Encode episodes once: ``python -m vjepa2.cache_latents --config RECIPE --out DIR``."""
+"""Encode episodes once: ``python -m vjepa2.cache_latents --recipe FILE --out DIR``."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ def cache_latents(
 
     Raises:
         FileNotFoundError: no such recipe or run.
-        ValueError: the recipe's latents cannot be kept.
+        ValueError: the recipe's latents cannot be kept, or OUT holds those of another encoder.
     """
     import torch
     import yaml
 
     from jepakit.data.shard_reader import ShardReader
     from jepakit.data.transitions.encoding import cache_features
+    from jepakit.data.transitions.features import weights_sha256
     from jepakit.training.checkpoint_io import DurableCheckpointIO
     from jepakit.training.runs import RunFolder, build_model, fill
     from vjepa2.dynamics import Dynamics
@@ -52,11 +53,17 @@ def cache_latents(
     model = build_model(config["model"]).eval()
     if not isinstance(model, Dynamics):
         raise ValueError(f"{recipe} trains a {type(model).__name__}, not a vjepa2.Dynamics.")
+    if start_from is not None:
+        fill(model, RunFolder(Path(start_from)))
     if folder.last.exists():
+        wanted = weights_sha256(model.perception.encoder)
         fill(model, folder)
+        if wanted != weights_sha256(model.perception.encoder):
+            raise ValueError(
+                f"{out} holds latents of another encoder than this recipe, seed and start_from "
+                "give: remove the folder, or choose another."
+            )
     else:
-        if start_from is not None:
-            fill(model, RunFolder(Path(start_from)))
         explained = model.perception.fit(_frames(ShardReader(data["train"], split="train")))
         if explained is not None:
             print(f"The readout keeps {explained:.1%} of the variance.")  # noqa: T201
@@ -64,9 +71,11 @@ def cache_latents(
         folder.config.write_text(yaml.safe_dump({"model": config["model"]}, sort_keys=False))
         seen = {name: w for name, w in model.state_dict().items() if name.startswith("perception.")}
         DurableCheckpointIO().save_checkpoint({"state_dict": seen}, folder.last)
-    for split in ("train", "val"):
+    for split, path in (("train", data["train"]), ("val", data.get("val"))):
+        if path is None:
+            continue
         cache_features(
-            data["train"],
+            path,
             out,
             model.perception,
             encoder=model.encoder_sha256,

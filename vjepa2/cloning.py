@@ -126,8 +126,9 @@ class Cloning(JepaModule):
         states: Float[Tensor, "p s"],
     ) -> Float[Tensor, "p a"]:
         """The action for each present and goal, within the bounds."""
-        latents = self.perception(torch.stack([frames, goals], dim=1))
-        found = self._policy(latents, states[:, : self.actions.states]).clamp(-1, 1)
+        latents = self.perception(torch.stack([frames, goals], dim=1).to(self.device))
+        seen = states[:, : self.actions.states].to(self.device)
+        found = self._policy(latents, seen).clamp(-1, 1)
         low, high = self.actions.bounds(found)
         return (low + high) / 2 + found * (high - low) / 2
 

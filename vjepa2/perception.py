@@ -59,7 +59,7 @@ class Perception(nn.Module):
         return self.readout.width
 
     def tokens(self, frames: Frames) -> Float[Tensor, "b t n d"]:
-        """The encoder's tokens of every frame, what a cache of features holds."""
+        """The encoder's tokens of every frame, each seen alone."""
         batch = len(frames)
         single = frames.flatten(0, 1).unsqueeze(1)
         if not (self.encoder.images and self.encoder.request.tubelet > 1):

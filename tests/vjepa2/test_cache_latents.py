@@ -133,3 +133,12 @@ def test_a_readout_that_learns_is_refused(recipe: Callable[..., str], tmp_path: 
     file = recipe(readout=readout, objective=objective)
     with pytest.raises(SystemExit, match="set target to frozen"):
         main(["--recipe", file, "--out", str(tmp_path / "kept")])
+
+
+def test_a_folder_of_another_encoder_is_refused(recipe: Callable[..., str], tmp_path: Path) -> None:
+    """A rerun after the encoder changed must not keep the old latents without a word."""
+    file, out = recipe(), str(tmp_path / "kept")
+    main(["--recipe", file, "--out", out])
+    main(["--recipe", file, "--out", out])
+    with pytest.raises(SystemExit, match="another encoder"):
+        main(["--recipe", file, "--out", out, "--seed", "1"])
