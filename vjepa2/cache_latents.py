@@ -36,41 +36,13 @@ def cache_latents(
         FileNotFoundError: no such recipe or run.
         ValueError: the recipe's latents cannot be kept, or OUT holds those of another encoder.
     """
-    import torch
     import yaml
 
-    from jepakit.data.shard_reader import ShardReader
     from jepakit.data.transitions.encoding import cache_features
-    from jepakit.data.transitions.features import weights_sha256
-    from jepakit.training.checkpoint_io import DurableCheckpointIO
-    from jepakit.training.runs import RunFolder, build_model, fill
-    from vjepa2.dynamics import Dynamics
 
     config = yaml.safe_load(Path(recipe).read_text())
     data = config["data"]["init_args"]
-    folder = RunFolder(Path(out))
-    torch.manual_seed(seed)
-    model = build_model(config["model"]).eval()
-    if not isinstance(model, Dynamics):
-        raise ValueError(f"{recipe} trains a {type(model).__name__}, not a vjepa2.Dynamics.")
-    if start_from is not None:
-        fill(model, RunFolder(Path(start_from)))
-    if folder.last.exists():
-        wanted = weights_sha256(model.perception.encoder)
-        fill(model, folder)
-        if wanted != weights_sha256(model.perception.encoder):
-            raise ValueError(
-                f"{out} holds latents of another encoder than this recipe, seed and start_from "
-                "give: remove the folder, or choose another."
-            )
-    else:
-        explained = model.perception.fit(_frames(ShardReader(data["train"], split="train")))
-        if explained is not None:
-            print(f"The readout keeps {explained:.1%} of the variance.")  # noqa: T201
-        folder.checkpoints.mkdir(parents=True, exist_ok=True)
-        folder.config.write_text(yaml.safe_dump({"model": config["model"]}, sort_keys=False))
-        seen = {name: w for name, w in model.state_dict().items() if name.startswith("perception.")}
-        DurableCheckpointIO().save_checkpoint({"state_dict": seen}, folder.last)
+    model = perceiving(config, Path(out), start_from, seed)
     for split, path in (("train", data["train"]), ("val", data.get("val"))):
         if path is None:
             continue
@@ -82,6 +54,48 @@ def cache_latents(
             split=split,
             batch=batch,
         )
+
+
+def perceiving(config: dict[str, Any], out: Path, start_from: str | None, seed: int) -> Any:
+    """The recipe's model with the perception of OUT, fitted and written if it is not there.
+
+    Raises:
+        ValueError: the recipe trains another kind of model, or OUT has another encoder.
+    """
+    import torch
+    import yaml
+
+    from jepakit.data.shard_reader import ShardReader
+    from jepakit.data.transitions.features import weights_sha256
+    from jepakit.training.checkpoint_io import DurableCheckpointIO
+    from jepakit.training.runs import RunFolder, build_model, fill
+    from vjepa2.dynamics import Dynamics
+
+    folder = RunFolder(out)
+    torch.manual_seed(seed)
+    model = build_model(config["model"]).eval()
+    if not isinstance(model, Dynamics):
+        raise ValueError(f"The recipe trains a {type(model).__name__}, not a vjepa2.Dynamics.")
+    if start_from is not None:
+        fill(model, RunFolder(Path(start_from)))
+    if folder.last.exists():
+        wanted = weights_sha256(model.perception.encoder)
+        fill(model, folder)
+        if wanted != weights_sha256(model.perception.encoder):
+            raise ValueError(
+                f"{out} holds latents of another encoder than this recipe, seed and start_from "
+                "give: remove the folder, or choose another."
+            )
+        return model
+    train = ShardReader(config["data"]["init_args"]["train"], split="train")
+    explained = model.perception.fit(_frames(train))
+    if explained is not None:
+        print(f"The readout keeps {explained:.1%} of the variance.")  # noqa: T201
+    folder.checkpoints.mkdir(parents=True, exist_ok=True)
+    folder.config.write_text(yaml.safe_dump({"model": config["model"]}, sort_keys=False))
+    seen = {name: w for name, w in model.state_dict().items() if name.startswith("perception.")}
+    DurableCheckpointIO().save_checkpoint({"state_dict": seen}, folder.last)
+    return model
 
 
 def _frames(reader: Any, frames: int = 3072) -> Any:
