@@ -133,6 +133,8 @@ class PlanOptions:
     def _make(self) -> None:
         """Run the commands that make what is missing, with their own progress."""
         here = Path(__file__).resolve().parent
+        if self.make and Path.cwd() != here:
+            sys.exit(f"plan.py: the commands of 'make' write below {here}; start plan.py there.")
         for line in self.make:
             program, *words = shlex.split(line)
             if program not in PROGRAMS:

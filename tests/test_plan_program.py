@@ -255,3 +255,12 @@ class TestWhatIsMadeFirst:
         with pytest.raises(SystemExit, match=r"not 'rm -r /'"):
             plan.main(["--run", str(tmp_path), "--make", "[rm -r /]"])
         assert made == []
+
+    def test_another_folder_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = self.calls(monkeypatch)
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit, match=r"start plan\.py there"):
+            plan.main(["--run", "world", "--make", "[train.py --name a]"])
+        assert made == []

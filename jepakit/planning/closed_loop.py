@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,7 +124,7 @@ def _start(suite: Suite, task: Task, number: int, keep: bool) -> _Running:  # no
         episode.frame, episode.info = episode.environment.reset(options=task.options)
         episode.note()
     except Exception as error:  # whatever a foreign environment raises ends its episode alone
-        episode.error = f"{type(error).__name__}: {error}"
+        episode.error = _told(error)
     return episode
 
 
@@ -130,13 +132,19 @@ def _advance(episode: _Running, action: Any) -> None:
     try:
         observed = episode.environment.step(action.astype(np.float32))
     except Exception as error:  # as above
-        episode.error = f"{type(error).__name__}: {error}"
+        episode.error = _told(error)
         return
     episode.frame, *_, episode.info = observed
     episode.steps += 1
     if episode.keep:
         episode.actions.append(tuple(action.tolist()))
     episode.note()
+
+
+def _told(error: Exception) -> str:
+    """What was raised, and where."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
 
 
 def _moment(suite: Suite, running: Sequence[_Running], step: int) -> Moment:

@@ -14,6 +14,7 @@ from torch import Tensor
 import worlds.physics
 import worlds.push
 import worlds.raster
+import worlds.scene
 from jepakit.actions import PUSH
 from jepakit.planning.environments.suite import Suite
 from jepakit.planning.episode import Task
@@ -44,7 +45,7 @@ class PushSuite(Suite):
     """
 
     name = "push"
-    source = (worlds.push, worlds.physics, worlds.raster)
+    source = (worlds.push, worlds.physics, worlds.raster, worlds.scene)
 
     def __init__(self, *, size: int = 64, goal_steps: int = 10) -> None:
         self.size, self.goal_steps = size, goal_steps
