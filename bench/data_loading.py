@@ -24,6 +24,7 @@ from numpy import ndarray
 
 from bench.configured import build_model
 from bench.harness import Timing, emit, interleave, paired_ratio, show
+from data_prep.item import make_clips
 from data_prep.scenes import SceneItem
 from jepakit.batch import BatchRequest
 from jepakit.data.dataset import BatchDataset
@@ -155,7 +156,7 @@ def against_step(recipe: str, batch: int, rounds: int) -> dict[str, float]:
     layouts = [list(LAYOUTS)[number % len(LAYOUTS)] for number in range(batch)]
     items = [SceneItem(f"s-{i}", name, i, 4.0, "none") for i, name in enumerate(layouts)]
     with tempfile.TemporaryDirectory() as folder:
-        encoded = (encode_sample(item.make(form), form) for item in items)
+        encoded = (clip for item in items for clip in make_clips(item, form))
         write_shard(Path(folder), "train-000000", encoded, split="train", spec="bench")
         merge_manifest(Path(folder), description, ["train-000000"])
         source = clip_batches(folder, request, batch_size=batch, masker=model.masker).source

@@ -1,31 +1,53 @@
-"""``python -m data_prep phyre|scenes|push|trajectories|demo|verify``; each answers ``--help``."""
+"""``python -m data_prep COMMAND``: writes data sets, and looks after finished ones."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from typing import Any
-
-from jsonargparse import auto_cli
-from rich.console import Console
-
+from data_prep.command_line import Command, run_command
+from data_prep.cutting import Cutting
 from data_prep.demo import demo
+from data_prep.inspection import inspect
+from data_prep.job import Job
+from data_prep.masks.methods import Finding
+from data_prep.merging import merge
 from data_prep.phyre import phyre
+from data_prep.prepare import prepare
 from data_prep.push import push
 from data_prep.scenes import scenes
+from data_prep.sources.register import SOURCES
+from data_prep.splitting import split
 from data_prep.trajectories.command import trajectories
 from data_prep.verify import verify
 
-COMMANDS: list[Callable[..., Any]] = [phyre, scenes, push, trajectories, demo, verify]
+# Data sets that are simulated here.
+WORLDS = {
+    "phyre": Command(phyre),
+    "scenes": Command(scenes),
+    "push": Command(push),
+    "demo": Command(demo),
+}
+# Data of others.
+GROUPS = {"cutting": Cutting, "finding": Finding, "job": Job}
+FOREIGN = {
+    name: Command(prepare, ("path",), {"source": name}, source.summary, flat=GROUPS)
+    for name, source in SOURCES.items()
+} | {"trajectories": Command(trajectories, flat={"finding": Finding})}
+# Finished data sets.
+FINISHED = {
+    "verify": Command(verify, ("data",)),
+    "inspect": Command(inspect, ("data",)),
+    "merge": Command(merge, ("out", "inputs")),
+    "split": Command(split, ("data",)),
+}
 
 
-def main() -> None:
-    """Run a sub-command; what is wrong with arguments or input is one line and exit code 1."""
-    try:
-        auto_cli(COMMANDS, prog="python -m data_prep", as_positional=False)
-    except ValueError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"Error: {error}", markup=False)
-        sys.exit(1)
+def main(arguments: list[str] | None = None) -> None:
+    """Run a sub-command; what is wrong with its input is one line and exit code 1."""
+    run_command(
+        WORLDS | FOREIGN | FINISHED,
+        arguments,
+        prog="python -m data_prep",
+        description="Write data sets of clips with objects, and look after finished ones.",
+    )
 
 
 if __name__ == "__main__":

@@ -1,27 +1,75 @@
-"""Turns items into shards with several processes; stop it at any time and run it again."""
+"""Turns items into shards on one or many machines; stop it at any time and run it again."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Literal
 
+from rich.console import Console
+
+from data_prep.engines.in_process import make_here
+from data_prep.engines.pool import make_in_pool
+from data_prep.item import Item
 from data_prep.progress import ClipProgress
-from jepakit.data.atomic import atomic_file, remove_leftovers
-from jepakit.data.manifest import MANIFEST, Description, Manifest, merge_manifest
-from jepakit.data.members import EncodedSample, encode_sample
-from jepakit.data.schema import ClipFormat, Sample
-from jepakit.data.shard_writer import Reject, write_shard
+from data_prep.shard_task import Shard, ShardTask, cut_shards
+from jepakit.data.manifest import MANIFEST, Description, Manifest, merge_manifest, read_indices
+from jepakit.data.shard_target import ShardTarget, open_target
+from jepakit.data.shard_writer import finished_shard
 
-# What broken input may raise while it is simulated or encoded. Everything else is a fault of the
-# program and stops the job.
-POISON = (ValueError, ArithmeticError, LookupError, AssertionError, RuntimeError)
 REJECTS = "rejects.json"
+_STALE_S = 3600.0  # seconds after which a file that another part of the job began is dead
+
+
+@dataclass(frozen=True)
+class Job:
+    """How shards are made. Nothing here changes a byte of them but ``shard_items``.
+
+    Args:
+        workers: processes; 1 works in this one, which a crash in native code then ends. With ray,
+            tasks at a time over the cluster.
+        shard_items: inputs per shard.
+        engine: processes of this machine, or Ray Data (`pip install 'jepakit[cluster]'`) on the
+            cluster of RAY_ADDRESS or, without one, on this machine.
+        shards: make one part of the shards, as in 3:16 for part 3 of the 16 parts 0 to 15; in a
+            Slurm array, $SLURM_ARRAY_TASK_ID:$SLURM_ARRAY_TASK_COUNT. Whichever part finds all
+            shards finished writes the manifest.
+        cpus: processors that ray reserves for each task.
+        gpus: GPUs that ray reserves for each task; 0.5 lets two share one.
+    """
+
+    workers: int = 1
+    shard_items: int = 128
+    engine: Literal["local", "ray"] = "local"
+    shards: str | None = None
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse counts below 1 and a part that does not exist."""
+        if min(self.workers, self.shard_items) < 1 or min(self.cpus, self.gpus) < 0:
+            raise ValueError(
+                "Need workers and shard_items of at least 1, cpus and gpus of 0 or more; got "
+                f"{self}."
+            )
+        assert self.part
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """Number of this part, from 0, and how many there are.
+
+        Raises:
+            ValueError: ``shards`` is not of the form ``3:16``, or there is no such part.
+        """
+        first, _, second = (self.shards or "0:1").partition(":")
+        if not (first.isdecimal() and second.isdecimal() and int(first) < int(second)):
+            raise ValueError(
+                f"shards must be PART:PARTS, with parts counted from 0 as in 0:16 to 15:16; got "
+                f"{self.shards!r}."
+            )
+        return int(first), int(second)
 
 
 def split_counts(clips: int, val_clips: int | None, test_clips: int) -> dict[str, int]:
@@ -37,142 +85,83 @@ def split_counts(clips: int, val_clips: int | None, test_clips: int) -> dict[str
     return {split: count for split, count in counts.items() if count}
 
 
-class Item(Protocol):
-    """One clip to be made. Items travel to worker processes."""
-
-    @property
-    def name(self) -> str:
-        """Says which, and with the description of the data set determines every byte."""
-
-    def make(self, form: ClipFormat) -> Sample:
-        """The clip."""
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The items of one shard."""
-
-    name: str
-    split: str
-    items: Sequence[Item]
-
-
 def run_job(
-    folder: Path,
+    out: str | Path | ShardTarget,
     description: Description,
     items: Mapping[str, Sequence[Item]],
-    *,
-    shard_clips: int,
-    workers: int,
-) -> Manifest:
-    """Write all shards that are not finished yet, then the manifest and the list of rejects.
+    job: Job = Job(),
+) -> Manifest | None:
+    """Write all shards that are not finished yet, then the list of rejects and the manifest.
 
     Args:
-        folder: of the data set.
+        out: folder of the data set, or a prefix such as ``s3://bucket/name``.
         description: what holds for all clips.
         items: by split.
-        shard_clips: items per shard.
-        workers: processes; 1 works in this one.
+        job: how.
+
+    Returns:
+        The manifest, or None where other parts of the job are not finished.
 
     Raises:
-        ValueError: wrong counts, another data set in the folder, or a split where no item gave a
-            clip.
-        RuntimeError: a worker process died.
+        ValueError: another data set in the folder, or a split where no item gave a clip.
+        RuntimeError: worker processes die again and again.
     """
-    if shard_clips < 1 or workers < 1:
-        raise ValueError(
-            f"Need shard_clips and workers of at least 1, got {shard_clips}, {workers}."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    shards = list(_shards(items, shard_clips))
+    task = ShardTask(open_target(out), description)
+    shards = cut_shards(items, job.shard_items)
+    part, parts = job.part
+    _make(task, shards[part::parts], job)
+    if parts > 1 and (missing := _unfinished(task, shards)):
+        text = f"Part {part} of {parts} is done. {missing} of {len(shards)} shards are missing yet:"
+        Console().print(f"{text} a part that finds them all, also if run again, adds the manifest.")
+        return None
+    return _commit(task, shards, stale_s=_STALE_S if parts > 1 else 0.0)
+
+
+def _make(task: ShardTask, shards: Sequence[Shard], job: Job) -> None:
     with ClipProgress(sum(len(shard.items) for shard in shards)) as progress:
-        if workers == 1:
-            for shard in shards:
-                _make_shard(folder, shard, description, progress.advance)
+        if job.engine == "ray":
+            from data_prep.engines.ray_data import make_on_ray
+
+            make_on_ray(
+                task,
+                shards,
+                workers=job.workers,
+                cpus=job.cpus,
+                gpus=job.gpus,
+                progress=progress,
+            )
+        elif job.workers == 1:
+            make_here(task, shards, progress=progress)
         else:
-            _make_shards(folder, shards, description, workers, progress)
+            make_in_pool(task, shards, workers=job.workers, progress=progress)
+
+
+def _unfinished(task: ShardTask, shards: Sequence[Shard]) -> int:
+    """How many shards are missing, of all parts; those that are there must be of this job."""
+    present = task.target.names()
+    missing = sum(f"{shard.name}.index.json" not in present for shard in shards)
+    if missing:
+        return missing
+    records = (
+        finished_shard(task.target, shard.name, task.spec(shard), checksum=False)
+        for shard in shards
+    )
+    return sum(record is None for record in records)
+
+
+def _commit(task: ShardTask, shards: Sequence[Shard], *, stale_s: float) -> Manifest:
+    names = [shard.name for shard in shards]
+    rejects = [
+        {"shard": name, "item": item, "reason": reason}
+        for name, data in read_indices(task.target, names)
+        for item, reason in json.loads(data)["rejects"]
+    ]
     for name in (MANIFEST, REJECTS):
-        remove_leftovers(folder, name)
-    manifest = merge_manifest(folder, description, [shard.name for shard in shards])
-    rejects = _collect_rejects(folder, shards)
-    with atomic_file(folder / REJECTS) as stream:
+        task.target.clear(name, older_s=stale_s)
+    with task.target.writing(REJECTS) as stream:
         stream.write(json.dumps(rejects, indent=1).encode())
-    for split in items:
+    manifest = merge_manifest(task.target, task.description, names)
+    for split in {shard.split: None for shard in shards}:
         if not sum(shard.samples for shard in manifest.shards if shard.split == split):
             raise ValueError(f"No clip for split '{split}'. First rejects: {rejects[:3]}.")
     return manifest
-
-
-def _shards(items: Mapping[str, Sequence[Item]], size: int) -> Iterator[Shard]:
-    for split, members in items.items():
-        for number, start in enumerate(range(0, len(members), size)):
-            yield Shard(f"{split}-{number:06d}", split, members[start : start + size])
-
-
-def _make_shard(folder: Path, shard: Shard, description: Description, advance: Any) -> None:
-    spec = description.digest(shard.name, [item.name for item in shard.items])
-
-    def samples() -> Iterator[EncodedSample | Reject]:
-        for item in shard.items:
-            try:
-                sample: EncodedSample | Reject = encode_sample(
-                    item.make(description.form), description.form
-                )
-            except POISON as error:
-                sample = Reject(item.name, f"{type(error).__name__}: {error}")
-            advance(1)
-            yield sample
-
-    write_shard(folder, shard.name, samples(), split=shard.split, spec=spec)
-
-
-_COUNTER: Any = None  # of a worker process: clips made, shared with the process that shows progress
-
-
-def _start_worker(counter: Any) -> None:
-    global _COUNTER
-    _COUNTER = counter
-
-
-def _count(clips: int) -> None:
-    with _COUNTER.get_lock():
-        _COUNTER.value += clips
-
-
-def _work(folder: Path, shard: Shard, description: Description) -> None:
-    _make_shard(folder, shard, description, _count)
-
-
-def _make_shards(
-    folder: Path,
-    shards: Sequence[Shard],
-    description: Description,
-    workers: int,
-    progress: ClipProgress,
-) -> None:
-    context = multiprocessing.get_context("spawn")
-    counter = context.Value("Q", 0)
-    with ProcessPoolExecutor(workers, context, _start_worker, (counter,)) as pool:
-        running: set[Future[None]] = {
-            pool.submit(_work, folder, shard, description) for shard in shards
-        }
-        while running:
-            done, running = wait(running, timeout=0.5)
-            progress.show(counter.value)
-            for future in done:
-                try:
-                    future.result()
-                except BrokenProcessPool as error:
-                    raise RuntimeError(
-                        "A worker process died (out of memory, or a crash in native code). "
-                        f"Finished shards in {folder} are kept: run the same command again."
-                    ) from error
-
-
-def _collect_rejects(folder: Path, shards: Sequence[Shard]) -> list[dict[str, str]]:
-    rejects = []
-    for shard in shards:
-        fields = json.loads((folder / f"{shard.name}.index.json").read_bytes())
-        for item, reason in fields["rejects"]:
-            rejects.append({"shard": shard.name, "item": item, "reason": reason})
-    return rejects

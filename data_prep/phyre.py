@@ -10,15 +10,14 @@ against 1.6 % of attempts) and touch more. Both kinds are searched alike for sol
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
 import numpy as np
 
-from data_prep.job import run_job, split_counts
+from data_prep.job import Job, run_job, split_counts
 from data_prep.phyre_labels import LABEL_KINDS, MIRRORED, phyre_labels
 from data_prep.summary import show_summary
 from jepakit.data.manifest import Description
@@ -78,7 +77,7 @@ class PhyreItem:
         """Key, which holds split, number and task."""
         return self.key
 
-    def make(self, form: ClipFormat) -> Sample:
+    def make(self, form: ClipFormat) -> Iterator[Sample]:
         """Simulate to the end of the attempt, whether or not it succeeds on the way.
 
         Raises:
@@ -92,7 +91,7 @@ class PhyreItem:
         )
         frames, labels = _pictures(whole, form)
         contacts = whole.contacts[whole.contacts["step"] <= steps].astype(CONTACTS)
-        return Sample(
+        yield Sample(
             key=self.key,
             frames=frames,
             labels=labels,
@@ -242,8 +241,10 @@ def phyre(
     chosen = split_tasks(tasks, setup, fold_seed)
     items = {split: _items(chosen[split], split, counts[split], draws) for split in counts}
     description = _description(form, draws, setup, fold_seed)
-    manifest = run_job(Path(out), description, items, shard_clips=shard_clips, workers=workers)
-    show_summary(Path(out), manifest)
+    job = Job(workers=workers, shard_items=shard_clips)
+    manifest = run_job(out, description, items, job)
+    if manifest is not None:
+        show_summary(out, manifest)
 
 
 def split_tasks(path: str, setup: str, fold_seed: int) -> dict[str, list[Task]]:

@@ -1,46 +1,34 @@
-"""Progress of a job on the terminal: clips made, clips per second, time left."""
+"""Progress of a job on the terminal: items done, clips made, clips per second, time left."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from types import TracebackType
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.console import RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-
-class RateColumn(ProgressColumn):
-    """Clips per second."""
-
-    def render(self, task: Task) -> Text:
-        """The rate of the last seconds, or of the whole job once it is done."""
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.1f} clips/s")
+from data_prep.engines.tally import Tally
 
 
 class ClipProgress:
-    """A bar over a known number of clips; finished shards of an earlier run complete it at once."""
+    """A bar over the items of a job.
 
-    def __init__(self, total: int) -> None:
-        self._progress = Progress(
-            TextColumn("[progress.description]{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            RateColumn(),
-            TimeRemainingColumn(),
-        )
-        self._total = total
-        self._task = self._progress.add_task("clips", total=total)
+    Items of shards that an earlier run finished complete the bar, and count for no rate.
+    """
+
+    def __init__(self, total: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.total = total
+        self._clock = clock
+        self._start = clock()
+        self._tallies: Sequence[Tally] = ()
+        self._bar = _Bar(self)
 
     def __enter__(self) -> ClipProgress:
-        self._progress.start()
+        self._start = self._clock()
+        self._bar.start()
         return self
 
     def __exit__(
@@ -49,14 +37,44 @@ class ClipProgress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self.show(self._total)
-        self._progress.stop()
+        self._bar.stop()
 
-    def advance(self, clips: int) -> None:
-        """More clips are done."""
-        self._progress.advance(self._task, clips)
+    def follow(self, tallies: Sequence[Tally]) -> None:
+        """Show the sum of these from now on."""
+        self._tallies = tallies
 
-    def show(self, clips: int) -> None:
-        """So many clips are done in all."""
-        self._progress.update(self._task, completed=clips)
+    @property
+    def items(self) -> int:
+        """Items done, in this run or an earlier one."""
+        return sum(tally.made + tally.kept for tally in self._tallies)
+
+    @property
+    def clips(self) -> int:
+        """Clips made in this run."""
+        return sum(tally.clips for tally in self._tallies)
+
+    def text(self) -> str:
+        """Clips, rate and time left, from the mean over this run."""
+        made = sum(tally.made for tally in self._tallies)
+        seconds = max(self._clock() - self._start, 1e-9)
+        text = f"{self.clips} clips, {self.clips / seconds:.1f} clips/s"
+        if not made or self.items >= self.total:
+            return text
+        left = round((self.total - self.items) * seconds / made)
+        return f"{text}, {timedelta(seconds=left)} left"
+
+
+class _Bar(Progress):
+    """Asks for the numbers whenever it is drawn, which a thread of its own does."""
+
+    def __init__(self, numbers: ClipProgress) -> None:
+        self._numbers = numbers
+        columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}")
+        super().__init__(TextColumn("items"), *columns)
+        self._items = self.add_task("", total=numbers.total, text="")
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bar as of now."""
+        if self.task_ids:
+            self.update(self._items, completed=self._numbers.items, text=self._numbers.text())
+        return super().get_renderables()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Float32
 from numpy import ndarray
 
-from data_prep.job import run_job, split_counts
+from data_prep.job import Job, run_job, split_counts
 from data_prep.scenes import SPLIT_SEEDS
 from data_prep.summary import show_summary
 from jepakit.actions import PUSH
@@ -58,7 +57,7 @@ class PushItem:
         """Key, seed and what the policy is drawn from."""
         return f"{self.key}/{self.episode_seed}/{self.shares}"
 
-    def make(self, form: ClipFormat) -> Sample:
+    def make(self, form: ClipFormat) -> Iterator[Sample]:
         """Play the episode and draw it."""
         rng = np.random.default_rng(self.episode_seed)
         policy_name = str(rng.choice(list(POLICIES), p=self.shares))
@@ -69,7 +68,7 @@ class PushItem:
         )
         states = states[:-1]
         frames, labels = draw(states, size=form.height)
-        return Sample(
+        yield Sample(
             key=self.key,
             frames=frames,
             labels=labels,
@@ -176,8 +175,10 @@ def push(
         actions=PUSH,
         proprio=PROPRIO,
     )
-    manifest = run_job(Path(out), description, items, shard_clips=shard_clips, workers=workers)
-    show_summary(Path(out), manifest)
+    job = Job(workers=workers, shard_items=shard_clips)
+    manifest = run_job(out, description, items, job)
+    if manifest is not None:
+        show_summary(out, manifest)
 
 
 def _shares(**shares: float) -> tuple[float, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
-from data_prep.job import run_job, split_counts
+from data_prep.job import Job, run_job, split_counts
 from data_prep.scene_labels import LABEL_KINDS, MIRRORED, scene_labels
 from data_prep.summary import show_summary
 from jepakit.data.manifest import Description
@@ -37,7 +37,7 @@ class SceneItem:
         """Key and scene."""
         return f"{self.key}/{self.scene_seed}"
 
-    def make(self, form: ClipFormat) -> Sample:
+    def make(self, form: ClipFormat) -> Iterator[Sample]:
         """Play the scene, and play it again without objects."""
         designed = sample(self.layout, self.scene_seed)
         clip = simulate(designed, frames=form.frames, rate=self.rate, size=form.height)
@@ -45,7 +45,7 @@ class SceneItem:
         for identity in self._removed(clip.identities):
             other = clip.without(identity)
             others[identity] = Counterfactual(other.frames, other.labels)
-        return Sample(
+        yield Sample(
             key=self.key,
             frames=clip.frames,
             labels=clip.labels,
@@ -138,8 +138,10 @@ def scenes(
     }
     settings = {"layouts": chosen, "seed": seed, "note": note, **options}
     description = _description(form, settings)
-    manifest = run_job(Path(out), description, items, shard_clips=shard_clips, workers=workers)
-    show_summary(Path(out), manifest)
+    job = Job(workers=workers, shard_items=shard_clips)
+    manifest = run_job(out, description, items, job)
+    if manifest is not None:
+        show_summary(out, manifest)
 
 
 def _description(form: ClipFormat, settings: dict[str, Any]) -> Description:

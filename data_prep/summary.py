@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.table import Table
 
 from jepakit.data.manifest import Manifest
 
 
-def show_summary(folder: Path, manifest: Manifest) -> None:
+def show_summary(out: str, manifest: Manifest) -> None:
     """One row per split."""
     form = manifest.description.form
     table = Table(
-        title=f"{folder}: {form.frames} frames {form.height}x{form.width}, {form.image}",
+        title=f"{out}: {form.frames} frames {form.height}x{form.width}, {form.image}",
         title_justify="left",
     )
     for column in (

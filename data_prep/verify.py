@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import math
+from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from data_prep.clip_bar import clip_bar
+from data_prep.clip_facts import splits_of
+from data_prep.clip_tables import label_table
+from jepakit.data.manifest import MANIFEST
 from jepakit.data.schema import BadSample
 from jepakit.data.shard_reader import ShardReader
+from jepakit.data.shard_target import open_target
 
 
 def verify(data: str) -> None:
@@ -19,26 +24,39 @@ def verify(data: str) -> None:
         data: folder or remote prefix of the data set.
     """
     reader = ShardReader(data)
-    changed = _changed_shards(reader)
-    values: dict[str, list[float]] = {n: [] for n in reader.manifest.description.label_kinds}
+    splits = splits_of(reader)
+    faults = _changed_shards(reader) + _unknown_files(reader)
+    labels: list[Mapping[str, float]] = []
+    homes: dict[Any, set[str]] = {}
     bad = []
-    for number in range(len(reader)):
-        try:
-            with reader.open(number) as stored:
-                sample = stored.whole()
-        except BadSample as error:
-            bad.append(str(error))
-            continue
-        for name in values:
-            values[name].append(sample.meta["labels"].get(name, math.nan))
-    Console().print(_label_table(reader, values))
-    if changed or bad:
-        listed = "\n  ".join([*changed, *bad])
+    with clip_bar(len(reader), "Reading clips") as show:
+        for number in range(len(reader)):
+            try:
+                with reader.open(number) as stored:
+                    meta = stored.whole().meta
+                labels.append(meta["labels"])
+                homes.setdefault(str(meta["details"].get("group")), set()).add(splits[number])
+            except BadSample as error:
+                bad.append(str(error))
+            show(number + 1)
+    console = Console(soft_wrap=True, highlight=False)
+    kinds = reader.manifest.description.label_kinds
+    if kinds:
+        console.print(label_table(kinds, labels))
+    shared = sorted(group for group, found in homes.items() if len(found) > 1 and group != "None")
+    if shared:
+        console.print(
+            f"Note: {len(shared)} groups have clips in more than one split, such as '{shared[0]}'; "
+            "python -m data_prep split deals whole groups.",
+            markup=False,
+        )
+    if faults or bad:
+        listed = "\n  ".join([*faults, *bad])
         raise ValueError(
             f"{len(bad)} of {len(reader)} clips are damaged; run the command that wrote them again "
             f"to replace their shards:\n  {listed}"
         )
-    Console().print(f"{len(reader)} clips in {len(reader.shards)} shards are intact.")
+    console.print(f"{len(reader)} clips in {len(reader.shards)} shards are intact.")
 
 
 def _changed_shards(reader: ShardReader) -> list[str]:
@@ -51,15 +69,11 @@ def _changed_shards(reader: ShardReader) -> list[str]:
     return changed
 
 
-def _label_table(reader: ShardReader, values: dict[str, list[float]]) -> Table:
-    table = Table(title="labels", title_justify="left")
-    for column in ("label", "kind", "defined", "mean", "least", "most"):
-        table.add_column(column, justify="right" if column not in ("label", "kind") else "left")
-    for name, kind in reader.manifest.description.label_kinds.items():
-        known = [value for value in values[name] if not math.isnan(value)]
-        if known:
-            figures = (sum(known) / len(known), min(known), max(known))
-            table.add_row(name, kind, str(len(known)), *(f"{figure:.3f}" for figure in figures))
-        else:
-            table.add_row(name, kind, "0", "", "", "")
-    return table
+def _unknown_files(reader: ShardReader) -> list[str]:
+    """What writers left that the manifest does not know: of a job that did not come to its end."""
+    if reader.path.startswith("https:"):
+        return []  # cannot be listed
+    known = {f"{s.name}{end}" for s in reader.manifest.shards for end in (".tar", ".index.json")}
+    ours = (".tar", ".index.json", ".tmp")
+    unknown = [n for n in open_target(reader.path).names() if n.endswith(ours) and n not in known]
+    return [f"{name}: not in {MANIFEST}" for name in sorted(unknown)]

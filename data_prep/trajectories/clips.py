@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from data_prep.job import POISON
-from data_prep.trajectories.pictures import Fit, fitted
+from data_prep.masks.object_filter import ObjectFilter
+from data_prep.masks.objects import Masks, Objects
+from data_prep.pictures import Fit, fitted
 from data_prep.trajectories.poses import pose_differences
 from data_prep.trajectories.recording import BROKEN, Recording, Trajectory
 from jepakit.data.metadata import build_meta
-from jepakit.data.schema import ClipFormat, Sample
+from jepakit.data.schema import MAX_OBJECTS, ClipFormat, Sample
 
 ActionKind = Literal["auto", "stored", "poses"]
-DAMAGE = (*BROKEN, *POISON)
+AGENT = 1  # object whose state is known and whose pixels are not: nothing is labelled with it
 _SLUG = 40  # characters of a key that come from the recording's name
 
 
@@ -33,6 +35,7 @@ class Making:
         fit: of pictures that are not square.
         source: where the recordings come from.
         licence: of the recordings.
+        masks: how objects are found; they are numbered behind the agent, which is object 1.
     """
 
     actions: ActionKind
@@ -40,6 +43,15 @@ class Making:
     fit: Fit
     source: str
     licence: str
+    masks: Masks = field(default_factory=lambda: Masks("none", ObjectFilter()))
+
+    def __post_init__(self) -> None:
+        """Leave the agent its place in the object table."""
+        if self.masks.objects.top >= MAX_OBJECTS:
+            raise ValueError(
+                f"Beside the agent there is room for {MAX_OBJECTS - 1} objects, and top="
+                f"{self.masks.objects.top}. Lower objects.top."
+            )
 
     def read(self, recording: Recording) -> tuple[Trajectory, Float[ndarray, "t a"]]:
         """A recording at the wanted rate, and its actions with NaN where none is known.
@@ -101,8 +113,8 @@ class TrajectoryItem:
         """Recording and first moment."""
         return f"{self.recording.name}@{self.start}"
 
-    def make(self, form: ClipFormat) -> Sample:
-        """Decode and fit its pictures."""
+    def make(self, form: ClipFormat) -> Iterator[Sample]:
+        """Decode and fit its pictures, and find the objects in them."""
         trajectory, actions = self.making.read(self.recording)
         stop = self.start + form.frames
         if stop > len(trajectory):
@@ -110,21 +122,37 @@ class TrajectoryItem:
                 f"{len(trajectory)} moments at {trajectory.fps:g} Hz; a clip needs {form.frames}."
             )
         try:
-            pictures = trajectory.frames(range(self.start, stop))
-            frames = [fitted(picture, form.height, self.making.fit) for picture in pictures]
+            frames, fine = self._pictures(trajectory, range(self.start, stop), form.height)
         except BROKEN as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
+        objects = self.making.masks.find(frames, fine, None, {})
         states = trajectory.states[self.start : stop].astype("<f4")
-        return Sample(
+        yield Sample(
             key=self.key,
-            frames=np.stack(frames),
-            labels=np.zeros(form.shape, np.uint8),
-            meta=self._meta(trajectory, form),
+            frames=frames,
+            labels=np.where(objects.labels > 0, objects.labels + np.uint8(AGENT), np.uint8(0)),
+            meta=self._meta(trajectory, form, objects),
             states=states[:, None] if states.shape[1] else None,
             actions=actions[self.start : stop].astype("<f4"),
         )
 
-    def _meta(self, trajectory: Trajectory, form: ClipFormat) -> dict[str, object]:
+    def _pictures(
+        self, trajectory: Trajectory, moments: range, size: int
+    ) -> tuple[UInt8[ndarray, "t h w 3"], UInt8[ndarray, "t h2 w2 3"]]:
+        """Frames in the size of the data set, and in the size in which objects are sought."""
+        fit, wanted = self.making.fit, self.making.masks.size
+        frames, fine = [], []
+        for picture in trajectory.frames(moments):
+            frames.append(fitted(picture, size, fit))
+            if wanted not in (None, size):
+                fine.append(fitted(picture, wanted, fit))
+        stacked = np.stack(frames)
+        return stacked, np.stack(fine) if fine else stacked
+
+    def _meta(
+        self, trajectory: Trajectory, form: ClipFormat, objects: Objects
+    ) -> dict[str, object]:
+        found = [{**entry, "id": entry["id"] + AGENT} for entry in objects.table]
         return build_meta(
             self.key,
             form,
@@ -132,9 +160,8 @@ class TrajectoryItem:
             licence=self.making.licence,
             fps=trajectory.fps,
             start=self.start / trajectory.fps,
-            # Its state is known and its pixels are not: nothing is labelled.
-            objects=[{"id": 1, "kind": "agent"}],
-            details={"group": self.recording.name},
+            objects=[{"id": AGENT, "kind": "agent"}, *found],
+            details={"group": self.recording.name, "masks": objects.details},
         )
 
 
@@ -150,6 +177,6 @@ class DamagedItem:
         """The recording."""
         return self.recording
 
-    def make(self, form: ClipFormat) -> Sample:  # noqa: ARG002
+    def make(self, form: ClipFormat) -> Iterator[Sample]:  # noqa: ARG002
         """Say why there is no clip."""
         raise ValueError(self.reason)

@@ -7,21 +7,26 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from data_prep.job import run_job
+from data_prep.job import Job, run_job
+from data_prep.masks.methods import Finding, masks_of
+from data_prep.pictures import Fit
 from data_prep.summary import show_summary
 from data_prep.trajectories.clips import ActionKind, Making
 from data_prep.trajectories.droid import find_droid
 from data_prep.trajectories.hdf5 import find_hdf5
 from data_prep.trajectories.lerobot import find_lerobot
 from data_prep.trajectories.npz import find_npz
-from data_prep.trajectories.pictures import Fit
 from data_prep.trajectories.recording import Parts, Recording
 from data_prep.trajectories.survey import Survey
 from jepakit.data.manifest import Description
 from jepakit.data.schema import ClipFormat
 
 GENERATOR = "data_prep.trajectories/1"
+_FINDING = Finding()
 Layout = Literal["npz", "hdf5", "droid", "lerobot"]
+Method = Literal[
+    "none", "regions", "motion", "sam", "sam2"
+]  # recordings have no masks of their own
 FIND: dict[Layout, Callable[[Path, Parts], list[Recording]]] = {
     "npz": find_npz,
     "hdf5": find_hdf5,
@@ -62,6 +67,8 @@ def trajectories(
     layout: Layout,
     licence: str,
     reading: Reading = Reading(),
+    masks: Method = "none",
+    finding: Finding = _FINDING,
     frames: int = 16,
     size: int = 256,
     bounds: Literal["data", "franka"] | list[float] = "data",
@@ -83,6 +90,9 @@ def trajectories(
             episode_ends), droid (trajectory.h5 and videos) or lerobot (version 2 or 3).
         licence: of the recordings, as an SPDX name.
         reading: what is taken from them.
+        masks: none, regions (colours) or motion (against a static background), which need no
+            weights, sam, or sam2, which follows objects over the clip.
+        finding: how masks are found and which are kept.
         frames: frames per clip.
         size: height and width in pixels.
         bounds: smallest and largest action of the data, those of the Franka arm of V-JEPA 2-AC, or
@@ -98,22 +108,32 @@ def trajectories(
     if not folder.exists():
         raise ValueError(f"No such file or folder: {src}.")
     form = ClipFormat(frames, size, size, patch, 1, image=image, quality=90)
-    survey = _survey(folder, layout, reading, source or folder.name, licence)
+    parts = Parts(reading.camera, reading.states, reading.action_name, reading.source_fps)
+    making = Making(
+        reading.actions,
+        reading.fps,
+        reading.fit,
+        source or folder.name,
+        licence,
+        masks_of(masks, finding),
+    )
+    survey = Survey.of(FIND[layout](folder, parts), making)
     description = Description(
-        source=survey.making.source,
+        source=making.source,
         generator=GENERATOR,
         licences=(licence,),
         form=form,
-        settings={"layout": layout, **asdict(reading), **survey.facts(bounds)},
+        settings={
+            "layout": layout,
+            "masks": making.masks.name,
+            **asdict(reading),
+            **survey.facts(bounds),
+        },
         actions=survey.space(bounds),
         proprio=(0, tuple(range(len(survey.state_names)))) if survey.state_names else None,
     )
     items = survey.items(frames, val_share)
-    manifest = run_job(Path(out), description, items, shard_clips=shard_clips, workers=workers)
-    show_summary(Path(out), manifest)
-
-
-def _survey(folder: Path, layout: Layout, reading: Reading, source: str, licence: str) -> Survey:
-    parts = Parts(reading.camera, reading.states, reading.action_name, reading.source_fps)
-    making = Making(reading.actions, reading.fps, reading.fit, source, licence)
-    return Survey.of(FIND[layout](folder, parts), making)
+    job = Job(workers=workers, shard_items=shard_clips)
+    manifest = run_job(out, description, items, job)
+    if manifest is not None:
+        show_summary(out, manifest)

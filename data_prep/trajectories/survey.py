@@ -12,8 +12,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from rich.progress import track
 
-from data_prep.job import Item
-from data_prep.trajectories.clips import DAMAGE, DamagedItem, Making, TrajectoryItem
+from data_prep.item import Item, is_damage
+from data_prep.trajectories.clips import DamagedItem, Making, TrajectoryItem
 from data_prep.trajectories.poses import POSE
 from data_prep.trajectories.recording import Recording
 from jepakit.actions import FRANKA, ActionSpace
@@ -63,7 +63,9 @@ class Survey:
         for number, recording in enumerate(track(recordings, "Reading recordings")):
             try:
                 survey._add(recording, number)
-            except DAMAGE as error:
+            except Exception as error:
+                if not is_damage(error):
+                    raise
                 survey.damaged.append(
                     DamagedItem(recording.name, f"{type(error).__name__}: {error}")
                 )

@@ -1,12 +1,56 @@
-"""How much of each token an object covers."""
+"""How much of each token and of each picture an object covers."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Int, UInt8
 from numpy import ndarray
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far objects reach.
+
+    Attributes:
+        coverage: share of each token; see :func:`coverage_of`.
+        pixels: of each object in each frame.
+    """
+
+    coverage: UInt8[ndarray, "k tt hh ww"]
+    pixels: Int[ndarray, "k t"]
+
+
+def extent_of(labels: UInt8[ndarray, "t h w"], objects: int, *, patch: int, tubelet: int) -> Extent:
+    """Coverage of tokens and pixels of frames, in one pass.
+
+    Raises:
+        ValueError: a label is above ``objects``, or the clip does not divide into tokens.
+    """
+    frames, height, width = labels.shape
+    if frames % tubelet or height % patch or width % patch:
+        raise ValueError(
+            f"Labels {labels.shape} do not divide into {tubelet} frames x {patch} x {patch} pixels."
+        )
+    check_labels(labels, objects)
+    token = _token_of_pixel(height, width, patch)
+    tokens = height // patch * (width // patch)
+    counts = np.zeros((frames // tubelet, objects + 1, tokens), np.intp)
+    pixels = np.empty((frames, objects + 1), np.intp)
+    bins = np.empty_like(token)
+    for frame, objects_here in enumerate(labels):  # a frame at a time stays in the cache
+        np.multiply(objects_here, tokens, out=bins, dtype=np.intp)
+        bins += token
+        found = np.bincount(bins.ravel(), minlength=counts[0].size).reshape(counts[0].shape)
+        counts[frame // tubelet] += found
+        pixels[frame] = found.sum(axis=1)
+    whole = tubelet * patch * patch
+    covered = (counts[:, 1:] * 255 + whole - 1) // whole
+    grid = frames // tubelet, objects, height // patch, width // patch
+    coverage = covered.astype(np.uint8).reshape(grid).swapaxes(0, 1)
+    return Extent(np.ascontiguousarray(coverage), pixels[:, 1:].T)
 
 
 def coverage_of(
@@ -20,19 +64,7 @@ def coverage_of(
     Raises:
         ValueError: a label is above ``objects``, or the clip does not divide into tokens.
     """
-    frames, height, width = labels.shape
-    if frames % tubelet or height % patch or width % patch:
-        raise ValueError(
-            f"Labels {labels.shape} do not divide into {tubelet} frames x {patch} x {patch} pixels."
-        )
-    check_labels(labels, objects)
-    grid = frames // tubelet, height // patch, width // patch
-    tokens = grid[0] * grid[1] * grid[2]
-    bins = labels * np.intp(tokens) + _token_of_pixel(labels.shape, patch, tubelet)
-    counts = np.bincount(bins.ravel(), minlength=(objects + 1) * tokens)
-    pixels = tubelet * patch * patch
-    covered = (counts[tokens:] * 255 + pixels - 1) // pixels
-    return covered.astype(np.uint8).reshape(objects, *grid)
+    return extent_of(labels, objects, patch=patch, tubelet=tubelet).coverage
 
 
 def check_labels(labels: UInt8[ndarray, "t h w"], objects: int) -> None:
@@ -51,8 +83,7 @@ def check_labels(labels: UInt8[ndarray, "t h w"], objects: int) -> None:
 
 
 @lru_cache(maxsize=8)
-def _token_of_pixel(shape: tuple[int, int, int], patch: int, tubelet: int) -> Int[ndarray, "t h w"]:
-    """The token, counted row by row, that each pixel belongs to."""
-    time, row, column = np.ogrid[: shape[0], : shape[1], : shape[2]]
-    hh, ww = shape[1] // patch, shape[2] // patch
-    return ((time // tubelet * hh + row // patch) * ww + column // patch).astype(np.intp)
+def _token_of_pixel(height: int, width: int, patch: int) -> Int[ndarray, "h w"]:
+    """The token, counted row by row, that each pixel of a frame belongs to."""
+    row, column = np.ogrid[:height, :width]
+    return (row // patch * (width // patch) + column // patch).astype(np.intp)

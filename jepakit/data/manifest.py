@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from jepakit.actions import ActionSpace
-from jepakit.data.atomic import atomic_file
 from jepakit.data.schema import SCHEMA, ClipFormat
 from jepakit.data.shard_index import ShardIndex, ShardRecord
+from jepakit.data.shard_target import ShardTarget, open_target
 
 MANIFEST = "manifest.json"
 LabelKind = Literal["binary", "regression"]
@@ -158,28 +159,46 @@ class Manifest:
         )
 
 
-def merge_manifest(folder: Path, description: Description, shards: Iterable[str]) -> Manifest:
-    """Write the manifest of ``folder`` from the indices of its finished shards.
+def merge_manifest(
+    place: str | Path | ShardTarget, description: Description, shards: Iterable[str]
+) -> Manifest:
+    """Write the manifest of a data set from the indices of its finished shards.
 
     Raises:
         ValueError: a shard has no index yet, or a key appears twice in the data set.
     """
+    target = open_target(place)
     records = []
     owner: dict[str, str] = {}
-    for name in shards:
-        path = folder / f"{name}.index.json"
-        if not path.exists():
-            raise ValueError(f"Shard '{name}' is not finished in {folder}; run its writer again.")
-        data = path.read_bytes()
+    for name, data in read_indices(target, shards):
         index = ShardIndex.parse(data)
         for key in map(index.key, range(len(index))):
             if owner.setdefault(key, name) != name:
                 raise ValueError(f"Key '{key}' appears in shards '{owner[key]}' and '{name}'.")
         records.append(ShardRecord.of_index(data))
     manifest = Manifest(description, tuple(records))
-    with atomic_file(folder / MANIFEST) as stream:
+    with target.writing(MANIFEST) as stream:
         stream.write(manifest.to_bytes())
     return manifest
+
+
+def read_indices(
+    place: str | Path | ShardTarget, shards: Iterable[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Name and index file of each shard, in order; several are fetched at a time.
+
+    Raises:
+        ValueError: a shard has no index yet.
+    """
+    target, names = open_target(place), list(shards)
+    with ThreadPoolExecutor(16) as pool:
+        for start in range(0, len(names), 64):  # a few at a time: an index takes up to megabytes
+            part = names[start : start + 64]
+            found = pool.map(target.read, [f"{name}.index.json" for name in part])
+            for name, data in zip(part, found, strict=True):
+                if data is None:
+                    raise ValueError(f"Shard '{name}' is not finished in {target}; write it first.")
+                yield name, data
 
 
 def _hash(value: Any) -> str:

@@ -12,11 +12,9 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
-from numpy import ndarray
 
 from jepakit.data.codecs import ARRAYS, encode_array, encode_labels
-from jepakit.data.coverage import check_labels, coverage_of
+from jepakit.data.coverage import check_labels, extent_of
 from jepakit.data.metadata import encode_meta
 from jepakit.data.mp4_clip import encode_mp4
 from jepakit.data.schema import ClipFormat, Counterfactual, Sample
@@ -56,14 +54,14 @@ def _encode(sample: Sample, form: ClipFormat) -> dict[str, bytes]:
     objects = len(sample.meta["objects"])
     fps = sample.meta["fps"]
     picture, labels = _encode_clip("", sample, objects, form, fps)
+    extent = extent_of(sample.labels, objects, patch=form.patch, tubelet=form.tubelet)
+    areas = (extent.pixels / (form.height * form.width)).round(6).tolist()  # of the picture
     table = [
-        {**entry, "area": area}
-        for entry, area in zip(sample.meta["objects"], _areas(sample.labels, objects), strict=True)
+        {**entry, "area": area} for entry, area in zip(sample.meta["objects"], areas, strict=True)
     ]
     meta = {**sample.meta, "counterfactuals": removed, "objects": table}
     members = {"json": encode_meta(meta, sample.key, form)}
-    coverage = coverage_of(sample.labels, objects, patch=form.patch, tubelet=form.tubelet)
-    members |= {form.image: picture, "coverage": coverage.tobytes(), "labels": labels}
+    members |= {form.image: picture, "coverage": extent.coverage.tobytes(), "labels": labels}
     for name in ARRAYS:
         if getattr(sample, name) is not None:
             members[name] = encode_array(name, getattr(sample, name))
@@ -92,9 +90,3 @@ def _encode_clip(
     if form.image == "mp4":
         return encode_mp4(clip.frames, form, fps=fps), encode_labels(clip.labels)
     return encode_strip(clip.frames, form), encode_labels(clip.labels)
-
-
-def _areas(labels: UInt8[ndarray, "t h w"], objects: int) -> list[list[float]]:
-    """Share of the picture that each object covers, by frame."""
-    counts = np.stack([np.bincount(frame.ravel(), minlength=objects + 1) for frame in labels])
-    return (counts[:, 1:] / labels[0].size).round(6).T.tolist()

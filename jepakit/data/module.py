@@ -34,6 +34,7 @@ class SceneDataModule(StreamDataModule):
         stride: distance of the frames taken from a clip.
         crop: cut windows of the model's size from larger clips (coverage then comes from labels).
         bad_sample_budget: share of damaged samples that are skipped before the run stops.
+        path: a data set with both splits, in place of ``train`` and ``val`` (``--data.path DIR``).
     """
 
     def __init__(
@@ -51,7 +52,10 @@ class SceneDataModule(StreamDataModule):
         stride: int = 1,
         crop: bool = False,
         bad_sample_budget: float = 0.001,
+        path: str | None = None,
     ) -> None:
+        if path is not None:
+            train = val = path
         super().__init__(
             validates=val is not None,
             batch_size=batch_size,

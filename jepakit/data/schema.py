@@ -129,7 +129,8 @@ class Sample:
         meta: what ``KEY.json`` holds; see :mod:`jepakit.data.metadata`.
         coverage: share of each token that an object covers, 255 = all; written from ``labels``.
         counterfactuals: by the id of the object that is missing.
-        states: ``(t, k, f)`` float, any number of values per object.
+        states: ``(t, rows, f)`` float, any number of values a row. In the worlds of this project
+            rows are the objects; elsewhere ``meta["details"]`` says what they are.
         contacts: rows of ``CONTACTS``; ids of objects, 0 for scenery.
         actions: ``(t, a)`` float.
     """
@@ -140,6 +141,6 @@ class Sample:
     meta: dict[str, Any]
     coverage: UInt8[ndarray, "k tt hh ww"] | None = None
     counterfactuals: dict[int, Counterfactual] = field(default_factory=dict)
-    states: Shaped[ndarray, "t k f"] | None = None
+    states: Shaped[ndarray, "t rows f"] | None = None
     contacts: Shaped[ndarray, " c"] | None = None
     actions: Shaped[ndarray, "t a"] | None = None

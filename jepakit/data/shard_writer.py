@@ -10,12 +10,12 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from jepakit.data.atomic import atomic_file, remove_leftovers
 from jepakit.data.members import EncodedSample
 from jepakit.data.schema import SCHEMA
 from jepakit.data.shard_index import ShardRecord
+from jepakit.data.shard_target import ShardTarget, open_target
 
 _HEADER = 512  # bytes of a USTAR header; names of this schema never need a second one
 
@@ -29,73 +29,103 @@ class Reject:
 
 
 def write_shard(
-    folder: Path, name: str, samples: Iterable[EncodedSample | Reject], *, split: str, spec: str
+    place: str | Path | ShardTarget,
+    name: str,
+    samples: Iterable[EncodedSample | Reject],
+    *,
+    split: str,
+    spec: str,
 ) -> ShardRecord:
     """Write ``name.tar`` and then ``name.index.json``, which commits it; bytes are reproducible.
 
-    A shard that is already finished with the same ``spec`` is verified by its checksum and left
-    alone: ``samples`` is then never iterated.
+    A shard that is already finished with the same ``spec`` is verified and left alone: ``samples``
+    is then never iterated.
 
     Raises:
         ValueError: a key appears twice, or the finished shard was made with another ``spec``.
     """
-    finished = finished_shard(folder, name, spec)
+    target = open_target(place)
+    finished = finished_shard(target, name, spec)
     if finished is not None:
         return finished
-    remove_leftovers(folder, name)
-    with atomic_file(folder / f"{name}.tar") as stream:
-        content = _write_tar(stream, samples)
-    tar = folder / f"{name}.tar"
-    with tar.open("rb") as written:
-        sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+    target.clear(name)
+    target.remove(f"{name}.index.json")  # of a damaged shard
+    with target.writing(f"{name}.tar") as stream:
+        hashed = _HashedStream(stream)
+        content = _write_tar(hashed, samples)
     fields = {
         "schema": SCHEMA,
         "shard": name,
         "split": split,
         "spec": spec,
-        "size": tar.stat().st_size,
-        "sha256": sha256,
+        "size": hashed.size,
+        "sha256": hashed.sha256.hexdigest(),
         **content,
     }
     data = json.dumps(fields, separators=(",", ":")).encode()
-    with atomic_file(folder / f"{name}.index.json") as stream:
+    with target.writing(f"{name}.index.json") as stream:
         stream.write(data)
     return ShardRecord.of_index(data)
 
 
-def finished_shard(folder: Path, name: str, spec: str) -> ShardRecord | None:
+def finished_shard(
+    place: str | Path | ShardTarget, name: str, spec: str, *, checksum: bool = True
+) -> ShardRecord | None:
     """The record of a shard that is complete and undamaged, or None when it must be written.
+
+    Args:
+        place: where it is.
+        name: of the shard.
+        spec: what it must have been made of.
+        checksum: verify the bytes too, where they are on this machine.
 
     Raises:
         ValueError: it was made with another ``spec``.
     """
-    index, tar = folder / f"{name}.index.json", folder / f"{name}.tar"
-    if not index.exists() or not tar.exists():
+    target = open_target(place)
+    data = target.read(f"{name}.index.json")
+    if data is None:
         return None
-    data = index.read_bytes()
     try:
         fields = json.loads(data)
         record = ShardRecord.of_index(data)
+        made_of = fields["spec"]
     except (ValueError, KeyError, TypeError):
         return None  # a damaged index: the shard is written again
-    if fields["spec"] != spec:
+    if made_of != spec:
         raise ValueError(
-            f"{folder} holds shard '{name}' made with other settings; choose another folder or "
+            f"{target} holds shard '{name}' made with other settings; choose another folder or "
             "delete this one."
         )
-    if tar.stat().st_size != record.size:
-        return None
-    with tar.open("rb") as stream:
-        intact = hashlib.file_digest(stream, "sha256").hexdigest() == record.sha256
-    return record if intact else None
+    sha256 = record.sha256 if checksum else None
+    return record if target.intact(f"{name}.tar", record.size, sha256) else None
 
 
-def _write_tar(stream: BinaryIO, samples: Iterable[EncodedSample | Reject]) -> dict[str, Any]:
+class _HashedStream:
+    """Counts and hashes what a tar writes."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.size = 0
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        """Pass bytes on."""
+        self.size += len(data)
+        self.sha256.update(data)
+        return self.stream.write(data)
+
+    def tell(self) -> int:
+        """Bytes so far."""
+        return self.size
+
+
+def _write_tar(stream: _HashedStream, samples: Iterable[EncodedSample | Reject]) -> dict[str, Any]:
     """The tar's members in order; returns what the index says of them."""
     places: dict[str, dict[str, tuple[int, int, int]]] = {}
     rejects: list[tuple[str, str]] = []
     counts = {"without_objects": 0, "with_counterfactuals": 0, "rejected": 0}
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(fileobj=cast(BinaryIO, stream), mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for sample in samples:
             if isinstance(sample, Reject):
                 rejects.append((sample.item, sample.reason))

@@ -92,6 +92,10 @@ class StoredSample:
             return None
         return self._decode(name, lambda data: decode_array(name, data))
 
+    def members(self) -> dict[str, bytes]:
+        """Every member as it is stored, checked but not decoded."""
+        return {name: self._decode(name, bytes) for name in self._places}
+
     def whole(self) -> Sample:
         """Everything."""
         return Sample(

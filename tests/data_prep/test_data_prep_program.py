@@ -1,11 +1,15 @@
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from noise_items import NoiseItem
 
 import data_prep
-from data_prep.job import run_job
+from data_prep.__main__ import main
+from data_prep.job import Job, run_job
+from data_prep.scenes import scenes
 from data_prep.verify import verify
 
 ROOT = Path(data_prep.__file__).parents[1]
@@ -16,7 +20,10 @@ def run(*arguments, code=None):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("command", [[], ["phyre"], ["scenes"], ["push"], ["verify"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], *([name] for name in ("phyre", "scenes", "push", "trajectories", "verify"))],
+)
 def test_help_without_torch(command):
     code = (
         "import sys, atexit, runpy;"
@@ -36,6 +43,9 @@ def test_help_without_torch(command):
         (["scenes", "--out", "x", "--surprise", "1"], "surprise"),
         (["scenes", "--out", "x", "--clips", "many"], "many"),
         (["scenes", "--out", "x", "--image", "gif"], "gif"),
+        (["merge", "x"], "merge.inputs"),
+        (["split", "x"], "split.out"),
+        (["wipe", "x"], "wipe"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, words):
@@ -45,15 +55,30 @@ def test_wrong_arguments_are_named(arguments, words):
 
 
 def test_errors_are_one_line(tmp_path):
-    done = run("verify", "--data", str(tmp_path))
+    done = run("verify", str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.startswith("Error: No manifest.json in")
     assert "Traceback" not in done.stderr
 
 
+def test_finished_data_sets_are_looked_after(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, seed in (("one", 0), ("other", 1)):
+        scenes(name, clips=4, val_clips=2, size=32, frames=2, image="png", seed=seed)
+    main(["merge", "both", "one", "other", "--prefix"])
+    main(["split", "both", "--out", "dealt", "--val_share", "0.25", "--test_share", "0.25"])
+    capsys.readouterr()
+    main(["verify", "dealt"])
+    main(["verify", "--data", "dealt"])
+    assert capsys.readouterr().out.count("12 clips in 3 shards are intact") == 2
+    main(["inspect", "--data=dealt", "--clips", "3"])
+    assert "Contact sheet: dealt_contact_sheet.png" in capsys.readouterr().out
+    assert Path("dealt_contact_sheet.png").stat().st_size > 10_000
+
+
 def test_verify_finds_damage(noise, description, tmp_path, capsys):
     items = {"train": [noise(i) for i in range(5)]}
-    run_job(tmp_path, description, items, shard_clips=5, workers=1)
+    run_job(tmp_path, description, items, Job(workers=1, shard_items=5))
     verify(str(tmp_path))
     assert "5 clips in 1 shards are intact" in capsys.readouterr().out
     tar = tmp_path / "train-000000.tar"
@@ -64,3 +89,47 @@ def test_verify_finds_damage(noise, description, tmp_path, capsys):
         verify(str(tmp_path))
     assert "train-000000.tar: checksum differs from the manifest" in str(caught.value)
     assert "sample 'noise-0', json: damaged" in str(caught.value)
+
+
+def test_verify_finds_what_is_too_much_and_too_little(noise, description, tmp_path):
+    run_job(tmp_path, description, {"train": [noise(i) for i in range(4)]}, Job(shard_items=2))
+    (tmp_path / "notes.txt").touch()
+    verify(str(tmp_path))
+    for name in ("train-000009.tar", ".train-000001.tar.12.tmp"):
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match="0 of 4 clips are damaged") as caught:
+        verify(str(tmp_path))
+    assert "train-000009.tar: not in manifest.json" in str(caught.value)
+    assert ".train-000001.tar.12.tmp: not in manifest.json" in str(caught.value)
+    (tmp_path / "train-000001.tar").unlink()
+    with pytest.raises(ValueError, match=r"lacks 1 files of its manifest: \['train-000001.tar'\]"):
+        verify(str(tmp_path))
+
+
+def test_verify_notes_groups_that_are_in_two_splits(noise, description, tmp_path, capsys):
+    items = {"train": [noise(1)], "val": [noise(2)]}
+    run_job(tmp_path, description, items, Job())
+    verify(str(tmp_path))
+    assert "Note" not in capsys.readouterr().out
+    items = {split: [Grouped(*items[split])] for split in items}
+    run_job(tmp_path / "shared", description, items, Job())
+    verify(str(tmp_path / "shared"))
+    assert (
+        "Note: 1 groups have clips in more than one split, such as 'g'" in capsys.readouterr().out
+    )
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """An item whose clips belong to one group with those of all others."""
+
+    item: NoiseItem
+
+    @property
+    def name(self):
+        return self.item.name
+
+    def make(self, form):
+        for sample in self.item.make(form):
+            sample.meta["details"]["group"] = "g"
+            yield sample

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.job import REJECTS, run_job
+from data_prep.job import REJECTS, Job, run_job
 from jepakit.data import ShardReader
 
 
@@ -20,7 +20,7 @@ def test_workers_change_no_byte(noise, description, tmp_path):
     items = {"train": [noise(i) for i in range(7)], "val": [noise(i) for i in range(90, 93)]}
     for workers in (1, 2):
         folder = tmp_path / str(workers)
-        manifest = run_job(folder, description, items, shard_clips=3, workers=workers)
+        manifest = run_job(folder, description, items, Job(workers=workers, shard_items=3))
         assert [shard.samples for shard in manifest.shards] == [3, 3, 1, 3]
     assert tree(tmp_path / "1") == tree(tmp_path / "2")
     assert len(ShardReader(str(tmp_path / "1"), split="val")) == 3
@@ -29,7 +29,7 @@ def test_workers_change_no_byte(noise, description, tmp_path):
 def test_poisoned_items_are_listed_and_the_rest_is_written(noise, description, tmp_path):
     troubles = {2: "assert", 3: "divide", 5: "labels"}
     items = {"train": [noise(i, troubles.get(i, "")) for i in range(8)]}
-    manifest = run_job(tmp_path, description, items, shard_clips=4, workers=1)
+    manifest = run_job(tmp_path, description, items, Job(workers=1, shard_items=4))
     assert [shard.samples for shard in manifest.shards] == [2, 3]
     rejects = json.loads((tmp_path / REJECTS).read_bytes())
     assert [(r["shard"], r["item"]) for r in rejects] == [
@@ -49,56 +49,64 @@ def test_poisoned_items_are_listed_and_the_rest_is_written(noise, description, t
 def test_a_split_of_rejects_is_an_error(noise, description, tmp_path):
     items = {"train": [noise(1)], "val": [noise(2, "assert")]}
     with pytest.raises(ValueError, match=r"No clip for split 'val'.*polygon is not convex"):
-        run_job(tmp_path, description, items, shard_clips=4, workers=1)
+        run_job(tmp_path, description, items, Job(workers=1, shard_items=4))
 
 
 def test_a_rerun_makes_nothing_again(noise, description, tmp_path):
     items = {"train": [noise(i) for i in range(4)]}
-    run_job(tmp_path, description, items, shard_clips=2, workers=1)
+    run_job(tmp_path, description, items, Job(workers=1, shard_items=2))
     before = tree(tmp_path)
     times = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.tar")}
     # The same names, so the same spec; were they made again, they would all be rejected.
     again = {"train": [noise(i, "assert") for i in range(4)]}
-    run_job(tmp_path, description, again, shard_clips=2, workers=1)
+    run_job(tmp_path, description, again, Job(workers=1, shard_items=2))
     assert tree(tmp_path) == before
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.tar")} == times
 
 
 def test_another_data_set_in_the_folder_is_refused(noise, description, tmp_path):
-    run_job(tmp_path, description, {"train": [noise(1)]}, shard_clips=2, workers=1)
+    run_job(tmp_path, description, {"train": [noise(1)]}, Job(workers=1, shard_items=2))
     with pytest.raises(ValueError, match="made with other settings"):
-        run_job(tmp_path, description, {"train": [noise(2)]}, shard_clips=2, workers=1)
+        run_job(tmp_path, description, {"train": [noise(2)]}, Job(workers=1, shard_items=2))
 
 
-@pytest.mark.parametrize(("shard_clips", "workers"), [(0, 1), (1, 0)])
-def test_counts(noise, description, tmp_path, shard_clips, workers):
+@pytest.mark.parametrize("wrong", [{"workers": 0}, {"shard_items": 0}, {"cpus": -1.0}])
+def test_counts(wrong):
     with pytest.raises(ValueError, match="at least 1"):
-        run_job(tmp_path, description, {}, shard_clips=shard_clips, workers=workers)
+        Job(**wrong)
 
 
-def test_a_worker_that_dies_is_reported_and_a_rerun_continues(noise, description, tmp_path):
-    items = [noise(0), noise(1), noise(2, "die", seconds=0.5)]
-    with pytest.raises(RuntimeError, match="run the same command again"):
-        run_job(tmp_path, description, {"train": items}, shard_clips=1, workers=2)
-    items[2] = noise(2)
-    manifest = run_job(tmp_path, description, {"train": items}, shard_clips=1, workers=2)
-    assert sum(shard.samples for shard in manifest.shards) == 3
+def test_an_item_may_give_many_clips_and_fail_on_the_way(noise, description, tmp_path):
+    items = {"train": [noise(0, clips=3), noise(1, "assert", clips=5, sound=2), noise(2, clips=0)]}
+    manifest = run_job(tmp_path, description, items)
+    assert manifest.shards[0].samples == 5
+    rejects = json.loads((tmp_path / REJECTS).read_bytes())
+    assert [(r["item"], r["reason"]) for r in rejects] == [
+        ("noise-1", "AssertionError: polygon is not convex (after 2 clips)"),
+        ("noise-2", "no clips"),
+    ]
+
+
+def test_two_clips_of_one_key_stop_the_job(noise, description, tmp_path):
+    """The fault of the program that names clips, not of an input."""
+    with pytest.raises(ValueError, match="Key 'noise-1' appears twice"):
+        run_job(tmp_path, description, {"train": [noise(1), noise(1)]})
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_kill_9_and_rerun_gives_the_same_bytes(noise, description, tmp_path):
     items = {"train": [noise(i, seconds=0.004) for i in range(40)]}
-    run_job(tmp_path / "whole", description, items, shard_clips=5, workers=1)
+    run_job(tmp_path / "whole", description, items, Job(workers=1, shard_items=5))
     random = np.random.default_rng(0)
     for _ in range(6):
         process = os.fork()
         if process == 0:
-            run_job(tmp_path / "killed", description, items, shard_clips=5, workers=1)
+            run_job(tmp_path / "killed", description, items, Job(workers=1, shard_items=5))
             os._exit(0)
         time.sleep(random.uniform(0.02, 0.2))
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
     for name in ("manifest.json", "rejects.json"):  # as a kill at the very end leaves them
         (tmp_path / "killed" / f".{name}.1.tmp").touch()
-    run_job(tmp_path / "killed", description, items, shard_clips=5, workers=1)
+    run_job(tmp_path / "killed", description, items, Job(workers=1, shard_items=5))
     assert tree(tmp_path / "killed") == tree(tmp_path / "whole")

@@ -89,11 +89,11 @@ def test_tasks_of_the_splits_are_disjoint(made, tasks, monkeypatch):
 def test_solved_clips_are_as_long_as_unsolved_ones(tasks):
     task = tasks["00000:000"]
     item = item_of(task, solved_share=1.0, attempts=400)
-    sample = item.make(FORM)
+    (sample,) = item.make(FORM)
     assert sample.meta["labels"]["solved"] == 1.0
     assert sample.meta["details"]["solved_at"] is not None
     assert sample.frames.shape == (8, 64, 64, 3)
-    unsolved = item_of(task).make(FORM)
+    (unsolved,) = item_of(task).make(FORM)
     assert unsolved.meta["labels"]["solved"] == 0.0
     assert unsolved.frames.shape == sample.frames.shape
 
@@ -102,7 +102,7 @@ def test_labels_against_the_simulation(tasks):
     names = sorted(n for n in tasks if tasks[n].tier == "BALL")[::300]
     seen = set()
     for name in names:
-        sample = item_of(tasks[name]).make(FORM)
+        (sample,) = item_of(tasks[name]).make(FORM)
         labels, details = sample.meta["labels"], sample.meta["details"]
         whole = simulate(tasks[name], details["action"], 1, stop_when_solved=False)
         user = len(whole.identities)
@@ -127,19 +127,19 @@ def test_labels_against_the_simulation(tasks):
 
 def test_a_wall_as_object_leaves_its_labels_out(tasks):
     task = next(t for t in tasks.values() if t.object < 4 or t.subject < 4)
-    sample = item_of(task).make(FORM)
+    (sample,) = item_of(task).make(FORM)
     assert "touch_subject_object" not in sample.meta["labels"]
 
 
 def test_a_task_without_room_is_a_value_error(tasks, monkeypatch):
     monkeypatch.setattr("data_prep.phyre.attempt", lambda task, action: Status.INVALID)
     with pytest.raises(ValueError, match="No valid action among 2000 in task 00000:000"):
-        item_of(tasks["00000:000"]).make(FORM)
+        next(item_of(tasks["00000:000"]).make(FORM))
 
 
 def test_two_balls(tasks):
     task = next(t for t in tasks.values() if t.tier == "TWO_BALLS")
-    sample = item_of(task, counterfactuals="one").make(FORM)
+    (sample,) = item_of(task, counterfactuals="one").make(FORM)
     assert len(sample.meta["details"]["action"]) == 6
     assert [o["role"] for o in sample.meta["objects"]].count("user") == 2
     assert len(sample.counterfactuals) == 1

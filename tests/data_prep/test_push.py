@@ -71,9 +71,9 @@ def test_labels_and_splits(made):
 def test_shares_choose_the_policies():
     for index, name in enumerate(POLICIES):
         shares = tuple(float(index == other) for other in range(3))
-        made = PushItem("a", 1, shares).make(FORM)
+        (made,) = PushItem("a", 1, shares).make(FORM)
         assert made.meta["details"]["policy"] == name
-    drawn = [PushItem("a", seed, (0.5, 0.0, 0.5)).make(FORM) for seed in range(20)]
+    drawn = [next(PushItem("a", seed, (0.5, 0.0, 0.5)).make(FORM)) for seed in range(20)]
     counts = [sample.meta["details"]["policy"] for sample in drawn]
     assert counts.count("expert") == 0
     assert 4 <= counts.count("random") <= 16

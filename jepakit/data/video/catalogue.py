@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from jepakit.data.video.decoder import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_known
 from jepakit.data.video.listing import read_list
-from jepakit.seeds import derive_seed
 
 _LONGEST = 60  # characters of a key, so that additions keep it below the 80 of the shards
 
@@ -74,6 +73,8 @@ class Catalogue:
         Raises:
             ValueError: one part would be empty.
         """
+        from jepakit.seeds import derive_seed  # here: reading a catalogue need not wait for torch
+
         held = round(share * len(self))
         if not 0 < held < len(self):
             raise ValueError(
@@ -117,7 +118,7 @@ def read_catalogue(path: str, *, classes: Sequence[str] | None = None) -> Catalo
         )
     files = [file for _, file, _ in rows]
     parents = os.path.commonpath([file.parent for file in files])
-    keys = _keys([os.path.relpath(file, parents) for file in files])
+    keys = keys_of([os.path.relpath(file, parents) for file in files])
     lines: dict[str, int] = {}
     for key, (number, file, _) in zip(keys, rows, strict=True):
         if lines.setdefault(key, number) != number:
@@ -138,7 +139,9 @@ def _from_folder(folder: Path, classes: Sequence[str] | None) -> Catalogue:
         raise ValueError(f"No videos or images in {folder}; expected files that end in {endings}.")
     paths = [str(folder / name) for name in names]
     if not all("/" in name for name in names):
-        return Catalogue(tuple(Entry(k, f, None) for k, f in zip(_keys(names), paths, strict=True)))
+        return Catalogue(
+            tuple(Entry(k, f, None) for k, f in zip(keys_of(names), paths, strict=True))
+        )
     found = sorted({name.split("/")[0] for name in names})
     known = list(found if classes is None else classes)
     if strangers := set(found) - set(known):
@@ -148,10 +151,10 @@ def _from_folder(folder: Path, classes: Sequence[str] | None) -> Catalogue:
         )
     numbers = {name: number for number, name in enumerate(known)}
     labels = (numbers[name.split("/")[0]] for name in names)
-    return Catalogue(tuple(map(Entry, _keys(names), paths, labels)), tuple(known))
+    return Catalogue(tuple(map(Entry, keys_of(names), paths, labels)), tuple(known))
 
 
-def _keys(names: Sequence[str]) -> list[str]:
+def keys_of(names: Sequence[str]) -> list[str]:
     """Keys that resemble relative paths; where two would be equal or too long, with a hash.
 
     The same path twice gives the same key twice.

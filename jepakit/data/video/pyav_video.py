@@ -113,9 +113,12 @@ def open_stream(path: str) -> tuple[InputContainer, VideoStream]:
     """The file and its first stream of moving pictures; decoding uses one thread.
 
     Raises:
-        ValueError: no such stream, or a codec that this FFmpeg cannot decode.
+        ValueError: a picture, no such stream, or a codec that this FFmpeg cannot decode.
     """
     container = av.open(path, metadata_errors="replace")
+    if container.format.name.endswith("_pipe") or container.format.name == "image2":
+        container.close()
+        raise ValueError("a still image by its content; give it the ending of one")
     for stream in container.streams.video:
         if stream.disposition & Disposition.attached_pic:
             continue

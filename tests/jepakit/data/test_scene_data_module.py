@@ -222,3 +222,9 @@ def test_two_ranks_on_unequal_shards_do_not_hang_and_one_continues_their_order(p
     validated = [[key for keys, _ in rank["validated"] for key in keys] for rank in ranks]
     assert len(validated[0]) == len(validated[1])
     assert len(set(validated[0]) | set(validated[1])) == 5
+
+
+def test_one_path_for_both_splits(path):
+    data = SceneDataModule("elsewhere", path=path, batch_size=2)
+    assert (data.train, data.val) == (path, path)
+    assert data.val_dataloader.__func__ is SceneDataModule.val_dataloader

@@ -5,6 +5,7 @@ import av
 import numpy as np
 import pytest
 from gray_videos import cut, gray, numbers_of, write_video
+from PIL import Image
 
 from jepakit.data.schema import BadSample
 from jepakit.data.video.pyav_video import PyAVVideo
@@ -234,3 +235,11 @@ def test_a_file_is_closed_when_it_is_refused(tmp_path):
         with pytest.raises(BadSample):
             PyAVVideo(str(path))
     assert opened() == before
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "bmp", "webp"])
+def test_a_picture_that_is_named_like_a_video_is_refused(tmp_path, kind):
+    path = tmp_path / "picture.mp4"
+    Image.new("RGB", (64, 48), (9, 90, 200)).save(path, kind)
+    with pytest.raises(BadSample, match=r"picture\.mp4: a still image by its content"):
+        PyAVVideo(str(path))

@@ -1,0 +1,1 @@
+"""Objects of clips: proposals of segmenters, made into label maps whose ids last."""
