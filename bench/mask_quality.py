@@ -72,6 +72,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--method", choices=("regions", "motion", "sam"), default="regions")
     parser.add_argument("--checkpoint", type=Path, help="weights of Segment Anything")
+    parser.add_argument("--points", type=int, default=32, help="of its grid, along each side")
     parser.add_argument("--scenes", type=int, default=4, help="of each layout")
     parser.add_argument("--first", type=int, default=1000, help="seed of the first")
     parser.add_argument("--size", type=int, default=224, help="pixels")
@@ -86,7 +87,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Print a table and one line of JSON."""
     args = arguments()
-    sam = Sam(args.checkpoint) if args.checkpoint else None
+    sam = Sam(args.checkpoint, args.points) if args.checkpoint else None
     kept = ObjectFilter(min_area=args.min_area, top=32)
     segmenter = segmenter_of(args.method, Finding(objects=kept, sam=sam))
     clips = {

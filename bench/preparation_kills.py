@@ -39,7 +39,7 @@ class Outcome:
 
 def command(folder: Path, clips: int) -> list[str]:
     """The job: two splits, two workers."""
-    options = {"out": folder, "clips": clips, "val_clips": clips // 5, "shard_clips": 4}
+    options = {"out": folder, "clips": clips, "val_clips": clips // 5, "shard_items": 4}
     options["workers"] = 2
     listed = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     return [sys.executable, "-m", "data_prep", "scenes", *listed]

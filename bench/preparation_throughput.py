@@ -3,10 +3,10 @@
 Counted is all that a data job does once it has a clip: checks, JPEG, coverage, label map, metadata,
 tar, checksums, fsync. Not counted is where clips come from (decoding, segmenters): items take one
 of eight ready clips, which look like photographs and hold six moving objects, out of a file in the
-page cache. Two processes are compared with a pool of one, in turn, without the start of processes:
-by wall time between the first and the last tenth of the clips, of which the best run of each
-counts, as other work on the machine can only slow it down; and by CPU seconds per clip, which say
-what two free cores would give.
+page cache. Two processes are compared with a pool of one, in turn, without their start: by wall
+time between the first and the last tenth of the clips, of which the best run of each counts, as
+other work on the machine can only slow it down; and by CPU seconds per clip, which say what two
+free cores would give.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import argparse
 import hashlib
 import io
 import os
-import resource
+import struct
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
@@ -55,10 +54,11 @@ SPEEDUP = 1.8
 
 @dataclass(frozen=True)
 class ReadyItem:
-    """A clip that lies ready."""
+    """A clip that lies ready; when it is taken goes into a file below ``log``, if that is given."""
 
     number: int
     folder: str
+    log: str = ""
 
     @property
     def name(self) -> str:
@@ -67,6 +67,8 @@ class ReadyItem:
 
     def make(self, form: ClipFormat) -> Iterator[Sample]:
         """One of the ready clips under a name of its own."""
+        if self.log:
+            _log(self.log).write(struct.pack("dd", time.process_time(), time.perf_counter()))
         frames, labels = (part[self.number % READY] for part in _ready(self.folder))
         objects = [{"id": i + 1, "kind": "disc"} for i in range(6)]
         meta = build_meta(
@@ -81,18 +83,17 @@ def _ready(folder: str) -> tuple[ndarray, ndarray]:
     return frames, labels
 
 
+@lru_cache(maxsize=1)
+def _log(folder: str) -> Any:
+    return Path(f"{folder}/{os.getpid()}").open("ab", buffering=0)
+
+
 def write_ready(folder: str) -> None:
     """The clips that lie ready."""
     random = np.random.default_rng(0)
     clips = [photographic_clip(FORM.width, FORM.frames, random) for _ in range(READY)]
     np.save(f"{folder}/rgb.npy", np.stack([clip.frames for clip in clips]))
     np.save(f"{folder}/ids.npy", np.stack([clip.labels for clip in clips]))
-
-
-def cpu_seconds() -> float:
-    """Of this process and the children that have ended."""
-    spent = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in spent)
 
 
 def stages(folder: str, clips: int) -> dict[str, Callable[[], object]]:
@@ -160,28 +161,25 @@ def breakdown(folder: str, clips: int, rounds: int) -> dict[str, dict[str, float
 
 
 def pooled(folder: str, clips: int, workers: int) -> tuple[float, float]:
-    """Clips per second between the first and the last tenth, and CPU seconds of all processes."""
-    items = {"train": [ReadyItem(number, folder) for number in range(clips)]}
-    shards = cut_shards(items, SHARD)
-    seen: list[tuple[float, int]] = []
-    ended, before = threading.Event(), cpu_seconds()
-    with tempfile.TemporaryDirectory(dir=folder) as out, redirect_stdout(io.StringIO()):
+    """Clips per second between the first and the last tenth, and CPU ms per clip there."""
+    with tempfile.TemporaryDirectory(dir=folder) as out, tempfile.TemporaryDirectory() as log:
+        items = {"train": [ReadyItem(number, folder, log) for number in range(clips)]}
         task = ShardTask(LocalTarget(Path(out)), DESCRIPTION)
-        with ClipProgress(clips) as progress:
-
-            def look() -> None:
-                while not ended.wait(0.005):
-                    seen.append((time.perf_counter(), progress.clips))
-
-            watcher = threading.Thread(target=look)
-            watcher.start()
-            make_in_pool(task, shards, workers=workers, progress=progress)
-            ended.set()
-            watcher.join()
-    middle = [(when, done) for when, done in seen if 0.1 * clips <= done <= 0.9 * clips]
-    first, last = middle[0], middle[-1]
-    rate = (last[1] - first[1]) / max(last[0] - first[0], 1e-9)
-    return rate, cpu_seconds() - before
+        progress = ClipProgress(clips)
+        make_in_pool(task, cut_shards(items, SHARD), workers=workers, progress=progress)
+        taken = [
+            (wall, cpu, path.name)
+            for path in Path(log).iterdir()
+            for cpu, wall in struct.iter_unpack("dd", path.read_bytes())
+        ]
+    middle = sorted(taken)[clips // 10 : -clips // 10]
+    rate = (len(middle) - 1) / (middle[-1][0] - middle[0][0])
+    spent, made = 0.0, 0
+    for process in {name for _, _, name in middle}:
+        moments = [cpu for _, cpu, name in middle if name == process]
+        spent += moments[-1] - moments[0]
+        made += len(moments) - 1
+    return rate, spent / made * 1e3
 
 
 def scaling(folder: str, clips: int, rounds: int) -> dict[str, float]:
@@ -192,10 +190,8 @@ def scaling(folder: str, clips: int, rounds: int) -> dict[str, float]:
     for _ in range(rounds):
         for workers in names:
             speed, spent = pooled(folder, clips, workers)
-            few = SHARD * workers  # as good as nothing but the start of the processes
-            _, start = pooled(folder, few, workers)
             rate[workers].append(speed)
-            cost[workers].append((spent - start) / (clips - few) * 1e3)
+            cost[workers].append(spent)
     figures = {f"{names[w]}_clips_per_second": max(found) for w, found in rate.items()}
     figures |= {f"{names[w]}_cpu_ms_per_clip": min(found) for w, found in cost.items()}
     figures["speedup_wall"] = max(rate[2]) / max(rate[1])

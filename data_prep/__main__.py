@@ -15,14 +15,14 @@ from data_prep.push import push
 from data_prep.scenes import scenes
 from data_prep.sources.register import SOURCES
 from data_prep.splitting import split
-from data_prep.trajectories.command import trajectories
+from data_prep.trajectories.command import ClipShape, trajectories
 from data_prep.verify import verify
 
 # Data sets that are simulated here.
 WORLDS = {
-    "phyre": Command(phyre),
-    "scenes": Command(scenes),
-    "push": Command(push),
+    "phyre": Command(phyre, flat={"job": Job}),
+    "scenes": Command(scenes, flat={"job": Job}),
+    "push": Command(push, flat={"job": Job}),
     "demo": Command(demo),
 }
 # Data of others.
@@ -30,7 +30,9 @@ GROUPS = {"cutting": Cutting, "finding": Finding, "job": Job}
 FOREIGN = {
     name: Command(prepare, ("path",), {"source": name}, source.summary, flat=GROUPS)
     for name, source in SOURCES.items()
-} | {"trajectories": Command(trajectories, flat={"finding": Finding})}
+} | {
+    "trajectories": Command(trajectories, flat={"shape": ClipShape, "finding": Finding, "job": Job})
+}
 # Finished data sets.
 FINISHED = {
     "verify": Command(verify, ("data",)),

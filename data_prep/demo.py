@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from data_prep.job import Job
 from data_prep.phyre import phyre
 from data_prep.scenes import scenes
 from worlds.phyre import find_tasks
@@ -33,7 +34,7 @@ def demo(out: str = "datasets/demo", *, clips: int = 2560, seed: int = 0, worker
             attempts=15,
             counterfactuals="one",
             seed=seed,
-            workers=workers,
+            job=Job(workers=workers),
         )
         return
     note = f"The official PHYRE tasks could not be had, designed scenes take their place: {reason}"
@@ -46,7 +47,7 @@ def demo(out: str = "datasets/demo", *, clips: int = 2560, seed: int = 0, worker
         tubelet=4,
         counterfactuals="one",
         seed=seed,
-        workers=workers,
+        job=Job(workers=workers),
         note=note,
     )
 

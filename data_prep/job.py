@@ -72,6 +72,9 @@ class Job:
         return int(first), int(second)
 
 
+JOB = Job()  # as it is by default
+
+
 def split_counts(clips: int, val_clips: int | None, test_clips: int) -> dict[str, int]:
     """Clips per split that has any; a fifth of the training clips for validation if not said.
 
@@ -103,7 +106,7 @@ def run_job(
         The manifest, or None where other parts of the job are not finished.
 
     Raises:
-        ValueError: another data set in the folder, or a split where no item gave a clip.
+        ValueError: another data set in the folder, or no item gave a clip.
         RuntimeError: worker processes die again and again.
     """
     task = ShardTask(open_target(out), description)
@@ -161,7 +164,14 @@ def _commit(task: ShardTask, shards: Sequence[Shard], *, stale_s: float) -> Mani
     with task.target.writing(REJECTS) as stream:
         stream.write(json.dumps(rejects, indent=1).encode())
     manifest = merge_manifest(task.target, task.description, names)
-    for split in {shard.split: None for shard in shards}:
-        if not sum(shard.samples for shard in manifest.shards if shard.split == split):
-            raise ValueError(f"No clip for split '{split}'. First rejects: {rejects[:3]}.")
+    empty = [
+        split
+        for split in dict.fromkeys(shard.split for shard in shards)
+        if not sum(shard.samples for shard in manifest.shards if shard.split == split)
+    ]
+    if len(empty) == len(manifest.splits):
+        raise ValueError(f"No input gave a clip. First rejects: {rejects[:3]}.")
+    if empty:
+        told = f"Split {', '.join(empty)} has no clip: all its inputs are in {REJECTS}."
+        Console(soft_wrap=True).print(told)
     return manifest

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from data_prep.job import Job, run_job, split_counts
+from data_prep.job import JOB, Job, run_job, split_counts
 from data_prep.phyre_labels import LABEL_KINDS, MIRRORED, phyre_labels
 from data_prep.summary import show_summary
 from jepakit.data.manifest import Description
@@ -208,8 +208,7 @@ def phyre(
     aimed: float = 0.5,
     counterfactuals: Removal = "none",
     seed: int = 0,
-    shard_clips: int = 128,
-    workers: int = 1,
+    job: Job = JOB,
 ) -> None:
     """Write clips of actions tried in the official PHYRE tasks.
 
@@ -232,8 +231,7 @@ def phyre(
         aimed: share of actions with the ball roughly above or below a moving body.
         counterfactuals: simulate again without one object drawn at random, or without each.
         seed: of every draw.
-        shard_clips: clips per shard.
-        workers: processes.
+        job: how the work is divided.
     """
     form = ClipFormat(frames, size, size, patch, tubelet, image=image, quality=90)
     draws = Draws(seed, stride, solved_share, attempts, aimed, counterfactuals)
@@ -241,7 +239,6 @@ def phyre(
     chosen = split_tasks(tasks, setup, fold_seed)
     items = {split: _items(chosen[split], split, counts[split], draws) for split in counts}
     description = _description(form, draws, setup, fold_seed)
-    job = Job(workers=workers, shard_items=shard_clips)
     manifest = run_job(out, description, items, job)
     if manifest is not None:
         show_summary(out, manifest)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 from numpy import ndarray
 
-from data_prep.job import Job, run_job, split_counts
+from data_prep.job import JOB, Job, run_job, split_counts
 from data_prep.scenes import SPLIT_SEEDS
 from data_prep.summary import show_summary
 from jepakit.actions import PUSH
@@ -133,8 +133,7 @@ def push(
     expert_share: float = 0.3,
     push_share: float = 0.5,
     seed: int = 0,
-    shard_clips: int = 128,
-    workers: int = 1,
+    job: Job = JOB,
     note: str = "",
 ) -> None:
     """Record episodes in which a pusher moves a T-shaped block, 5 frames per second.
@@ -154,8 +153,7 @@ def push(
         expert_share: share of those that bring the block to one random pose after the other.
         push_share: share of those that push the block from random sides.
         seed: of the episodes.
-        shard_clips: episodes per shard.
-        workers: processes.
+        job: how the work is divided.
         note: kept in the manifest, for reports.
     """
     form = ClipFormat(frames, size, size, patch, tubelet, image, quality=90, subsampling="444")
@@ -175,7 +173,6 @@ def push(
         actions=PUSH,
         proprio=PROPRIO,
     )
-    job = Job(workers=workers, shard_items=shard_clips)
     manifest = run_job(out, description, items, job)
     if manifest is not None:
         show_summary(out, manifest)

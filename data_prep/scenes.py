@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any, Literal
 
-from data_prep.job import Job, run_job, split_counts
+from data_prep.job import JOB, Job, run_job, split_counts
 from data_prep.scene_labels import LABEL_KINDS, MIRRORED, scene_labels
 from data_prep.summary import show_summary
 from jepakit.data.manifest import Description
@@ -104,8 +104,7 @@ def scenes(
     image: Literal["png", "jpg", "mp4"] = "jpg",
     counterfactuals: Removal = "none",
     seed: int = 0,
-    shard_clips: int = 128,
-    workers: int = 1,
+    job: Job = JOB,
     note: str = "",
 ) -> None:
     """Write clips of designed scenes in which objects act on each other.
@@ -125,8 +124,7 @@ def scenes(
         image: jpg of quality 90, lossless png, or mp4 of quality 90 for long clips.
         counterfactuals: simulate again without one object drawn at random, or without each.
         seed: of the scenes.
-        shard_clips: clips per shard.
-        workers: processes.
+        job: how the work is divided.
         note: kept in the manifest, for reports.
     """
     form = ClipFormat(frames, size, size, patch, tubelet, image=image, quality=90)
@@ -138,7 +136,6 @@ def scenes(
     }
     settings = {"layouts": chosen, "seed": seed, "note": note, **options}
     description = _description(form, settings)
-    job = Job(workers=workers, shard_items=shard_clips)
     manifest = run_job(out, description, items, job)
     if manifest is not None:
         show_summary(out, manifest)

@@ -34,6 +34,7 @@ def _loggers_keep_their_levels() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 training clips in 3 shards and 6 validation clips, each with a re-simulation."""
+    from data_prep.job import Job
     from data_prep.scenes import scenes
 
     folder = tmp_path_factory.mktemp("shards")
@@ -45,7 +46,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
         size=32,
         image="png",
         counterfactuals="one",
-        shard_clips=8,
+        job=Job(shard_items=8),
     )
     return folder
 

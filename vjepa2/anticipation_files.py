@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from jepakit.weight_files import read_weights
 from vjepa2.action_anticipation import QUESTIONS, ActionAnticipationProbe
-from vjepa2.checkpoints.files import read_weights
 from vjepa2.checkpoints.pretrained import fill
 from vjepa2.probe_files import official_probe_state, to_official_probe_state
 from vjepa2.saved_probes import HEADS

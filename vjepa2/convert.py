@@ -78,8 +78,8 @@ def run(
 ) -> None:
     """Read, check and write; ``official`` holds options of official files, see :func:`convert`."""
     from jepakit.training.versions import versions
+    from jepakit.weight_files import whole_folder, write_json
     from vjepa2.checkpoints.action_model import read_actions
-    from vjepa2.checkpoints.files import whole_folder, write_json
     from vjepa2.checkpoints.huggingface_folder import read_huggingface, write_huggingface
     from vjepa2.checkpoints.official_file import read_official, write_official
     from vjepa2.checkpoints.pretrained import Pretrained

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from jepakit.data.atomic import atomic_file
 from jepakit.nn.attentive_pooler import AttentiveClassifier
-from vjepa2.checkpoints.files import read_weights
+from jepakit.weight_files import read_weights
 from vjepa2.checkpoints.pretrained import fill
 from vjepa2.probe_files import (
     hf_probe_state,

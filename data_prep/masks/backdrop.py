@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy import ndimage
 
-from data_prep.masks.opponent import colour_distance, noise_limit, squared_length
+from data_prep.masks.opponent import colour_distance, noise_limit
 from data_prep.masks.pixel_groups import pixel_groups
 
 FLAT = 5.0
@@ -39,8 +39,9 @@ def backdrop(
 
     A surface is a set of connected pixels without a step between neighbours that is the largest of
     the picture, or lies along its border. Its colour is blurred over what lies before it, so that a
-    gradient, clouds and soft shadows belong to it, and patches of it that are cut off do too. So do
-    pixels in which two surfaces mix. A picture without any (texture all over) has no backdrop.
+    gradient, clouds and soft shadows belong to it, and patches of it that are cut off do too; from
+    farther away first, so that a thing with a soft edge is not taken for a cloud. A picture without
+    any surface (texture all over) has no backdrop.
 
     Args:
         colours: opponent colours.
@@ -50,15 +51,11 @@ def backdrop(
     found = np.zeros(colours.shape[1:], dtype=bool)
     smooth = ndimage.uniform_filter(colours, (0, 3, 3))
     grain = colour_distance(colours, smooth)
-    surfaces: list[_Surface] = []
     for seed in _flat_parts(smooth):
         part, limit = seed, noise_limit(grain, seed, tolerance, deviations)
         for share in REACH:
             surface = _extended(colours, part, max(3.0, len(found) / share))
             part = (colour_distance(colours, surface.colour) < limit) & surface.known
-        for other in surfaces:
-            found |= _mixed(colours, surface, other, tolerance)
-        surfaces.append(surface)
         found |= part
     return found
 
@@ -107,15 +104,3 @@ def _enlarged(cells: Float[ndarray, "c rows columns"]) -> Float[ndarray, "c h w"
         share = share[:, None] if axis == 1 else share
         cells = cells.take(low, axis) * (1 - share) + cells.take(high, axis) * share
     return cells
-
-
-def _mixed(
-    colours: Float[ndarray, "3 h w"], one: _Surface, other: _Surface, tolerance: float
-) -> Bool[ndarray, "h w"]:
-    """Pixels whose colour lies between those of two surfaces: the seam where they meet."""
-    step, offset = other.colour - one.colour, colours - one.colour
-    # The polarisation identity gives the inner product of the weighted colours.
-    along = squared_length(step + offset) - squared_length(step - offset)
-    share = np.clip(along / np.maximum(4 * squared_length(step), 1e-6), 0, 1)
-    near = squared_length(offset - share * step) < tolerance**2
-    return near & one.known & other.known

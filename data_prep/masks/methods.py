@@ -49,7 +49,7 @@ def masks_of(method: Method, finding: Finding) -> Masks:
         ValueError: the method needs weights, and none are named.
     """
     if method in ("given", "none"):
-        return Masks(method, finding.objects)  # type: ignore[arg-type]
+        return Masks(method, finding.objects)
     return Masks(segmenter_of(method, finding), finding.objects, finding.mask_size)
 
 

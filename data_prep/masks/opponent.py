@@ -18,13 +18,8 @@ def opponent(frame: UInt8[ndarray, "h w 3"]) -> Float[ndarray, "3 h w"]:
 
 def colour_distance(a: Float[ndarray, "3 ..."], b: Float[ndarray, "3 ..."]) -> ndarray:
     """Euclidean distance, brightness weighted down."""
-    return np.sqrt(squared_length(a - b))
-
-
-def squared_length(difference: Float[ndarray, "3 ..."]) -> ndarray:
-    """Squared distance of colours that differ by this."""
-    brightness, red, yellow = difference
-    return (BRIGHTNESS_WEIGHT * brightness) ** 2 + red**2 + yellow**2
+    brightness, red, yellow = a - b
+    return np.sqrt((BRIGHTNESS_WEIGHT * brightness) ** 2 + red**2 + yellow**2)
 
 
 def noise_limit(

@@ -19,6 +19,9 @@ REACH = 3  # pixels from an outline to the inside that it is compared with
 SAME_KIND = 0.03
 """Largest difference of red, green and blue, each over the greatest of them, in one paint."""
 
+BLURRED = 3.0
+"""The same in medians over all neighbours: next to nothing unless a picture was compressed."""
+
 DARKEST = 0.45
 """A shade of the same paint is at least this bright against its neighbour."""
 
@@ -37,7 +40,7 @@ class _Edges(NamedTuple):
 
 
 def outlined_share(frame: UInt8[ndarray, "h w 3"], things: Bool[ndarray, "h w"]) -> tuple[int, int]:
-    """How many pixels at the rim of things are darker than what lies behind them, and of how many.
+    """At how many pixels of the rim of things a dark line lies before brighter ones; of how many.
 
     A photograph has next to none, a drawing with outlines most.
     """
@@ -48,12 +51,14 @@ def outlined_share(frame: UInt8[ndarray, "h w 3"], things: Bool[ndarray, "h w"])
         if len(v) < REACH + 2:
             continue
         rim = ~inside[: -REACH - 1] & inside[1:-REACH]
-        behind, still_inside = np.zeros_like(v[1:-REACH]), rim
+        least, still_inside, outlined = v[1:-REACH], rim, np.zeros_like(rim)
         for step in range(2, REACH + 2):
             rows = slice(step, len(v) - REACH - 1 + step)
             still_inside = still_inside & inside[rows]
-            behind = np.maximum(behind, np.where(still_inside, v[rows], 0))
-        dark += int(np.count_nonzero(rim & (v[1:-REACH] < SHADE * behind)))
+            outlined |= still_inside & (least < SHADE * v[rows])
+            # Compression mixes the outermost pixel with a light backdrop.
+            least = np.minimum(least, v[rows])
+        dark += int(np.count_nonzero(outlined))
         total += int(np.count_nonzero(rim))
     return dark, total
 
@@ -99,11 +104,13 @@ def _alike(
     kind: Float[ndarray, "3 h w"], value: Float[ndarray, "h w"], things: Bool[ndarray, "h w"]
 ) -> Bool[ndarray, "r w"]:
     """Whether a pixel and the one below are shades of one paint."""
+    both = things[:-1] & things[1:]
+    step = np.abs(kind[:, :-1] - kind[:, 1:]).max(axis=0)
+    usual = float(np.median(step[both])) if both.any() else 0.0
     darker, brighter = np.minimum(value[:-1], value[1:]), np.maximum(value[:-1], value[1:])
     # Rounding to bytes moves the ratios of dark colours most.
-    limit = SAME_KIND + 1.5 / np.maximum(darker, 1)
-    same = np.abs(kind[:, :-1] - kind[:, 1:]).max(axis=0) < limit
-    return same & (darker > DARKEST * brighter) & things[:-1] & things[1:]
+    same = step < max(SAME_KIND, BLURRED * usual) + 1.5 / np.maximum(darker, 1)
+    return same & (darker > DARKEST * brighter) & both
 
 
 def _edges(

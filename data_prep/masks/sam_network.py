@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from data_prep.masks.networks import NetworkError, optional_module
-from vjepa2.checkpoints.files import read_weights
+from jepakit.weight_files import read_weights
 
 PUBLISHED = {(768, 12): "vit_b", (1024, 24): "vit_l", (1280, 32): "vit_h"}  # width, blocks
 # Of the mask decoder in all published networks; the one size that no tensor shows.

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from data_prep.job import Job, run_job
+from data_prep.job import JOB, Job, run_job
 from data_prep.masks.methods import Finding, masks_of
 from data_prep.pictures import Fit
 from data_prep.summary import show_summary
@@ -60,6 +60,33 @@ class Reading:
     source_fps: float | None = None
 
 
+@dataclass(frozen=True)
+class ClipShape:
+    """What clips look like.
+
+    Args:
+        frames: frames per clip.
+        size: height and width in pixels.
+        patch: patch size in pixels of the models that are to come.
+        image: jpg of quality 90, lossless png, or mp4.
+    """
+
+    frames: int = 16
+    size: int = 256
+    patch: int = 16
+    image: Literal["png", "jpg", "mp4"] = "jpg"
+
+    @property
+    def form(self) -> ClipFormat:
+        """What every clip has in common."""
+        return ClipFormat(
+            self.frames, self.size, self.size, self.patch, 1, image=self.image, quality=90
+        )
+
+
+_SHAPE = ClipShape()
+
+
 def trajectories(
     src: str,
     out: str,
@@ -69,15 +96,11 @@ def trajectories(
     reading: Reading = Reading(),
     masks: Method = "none",
     finding: Finding = _FINDING,
-    frames: int = 16,
-    size: int = 256,
     bounds: Literal["data", "franka"] | list[float] = "data",
     source: str = "",
     val_share: float = 0.1,
-    patch: int = 16,
-    image: Literal["png", "jpg", "mp4"] = "jpg",
-    shard_clips: int = 128,
-    workers: int = 1,
+    shape: ClipShape = _SHAPE,
+    job: Job = JOB,
 ) -> None:
     """Write clips of robot recordings with what was done between their frames.
 
@@ -93,21 +116,16 @@ def trajectories(
         masks: none, regions (colours) or motion (against a static background), which need no
             weights, sam, or sam2, which follows objects over the clip.
         finding: how masks are found and which are kept.
-        frames: frames per clip.
-        size: height and width in pixels.
         bounds: smallest and largest action of the data, those of the Franka arm of V-JEPA 2-AC, or
             the largest magnitude of each number of an action.
         source: name of the recordings in the manifest; by default the name of ``src``.
         val_share: share of the recordings held out for validation, chosen by their names.
-        patch: patch size in pixels of the models that are to come.
-        image: jpg of quality 90, lossless png, or mp4.
-        shard_clips: clips per shard.
-        workers: processes.
+        shape: what clips look like.
+        job: how the work is divided.
     """
     folder = Path(src)
     if not folder.exists():
         raise ValueError(f"No such file or folder: {src}.")
-    form = ClipFormat(frames, size, size, patch, 1, image=image, quality=90)
     parts = Parts(reading.camera, reading.states, reading.action_name, reading.source_fps)
     making = Making(
         reading.actions,
@@ -122,7 +140,7 @@ def trajectories(
         source=making.source,
         generator=GENERATOR,
         licences=(licence,),
-        form=form,
+        form=shape.form,
         settings={
             "layout": layout,
             "masks": making.masks.name,
@@ -132,8 +150,7 @@ def trajectories(
         actions=survey.space(bounds),
         proprio=(0, tuple(range(len(survey.state_names)))) if survey.state_names else None,
     )
-    items = survey.items(frames, val_share)
-    job = Job(workers=workers, shard_items=shard_clips)
+    items = survey.items(shape.frames, val_share)
     manifest = run_job(out, description, items, job)
     if manifest is not None:
         show_summary(out, manifest)

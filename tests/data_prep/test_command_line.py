@@ -47,6 +47,7 @@ def join(out: str, inputs: list[str], *, count: int = 1) -> None:
 COMMANDS = {
     "videos": Command(prepare, ("path",), {"source": "videos"}, "Clips of videos."),
     "images": Command(prepare, ("path",), {"source": "images"}),
+    "flat": Command(prepare, ("path",), {"source": "flat"}, flat={"work": Work}),
     "join": Command(join, ("out", "inputs")),
 }
 
@@ -137,3 +138,14 @@ def test_help_tells_what_parameters_are(capsys: pytest.CaptureFixture[str]) -> N
     assert "path where the source lies. (required, type: str)" in told
     assert "folder that is written." in told
     assert "--source" not in told
+
+
+def test_options_of_a_flat_group_stand_without_its_name(capsys):
+    assert run("flat", "p", "--out", "o", "--workers", "3")["work"] == Work(3)
+    assert run("flat", "p", "--out", "o")["work"] == Work()
+    with pytest.raises(SystemExit) as ended:
+        run("flat", "p", "--out", "o", "--workers", "0")
+    assert ended.value.code == 1
+    assert "workers must be at least 1" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run("flat", "p", "--out", "o", "--work.workers", "3")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from gray_videos import write_video
 from noise_items import NoiseItem
 
 import data_prep
@@ -11,6 +12,7 @@ from data_prep.__main__ import main
 from data_prep.job import Job, run_job
 from data_prep.scenes import scenes
 from data_prep.verify import verify
+from jepakit.data.shard_reader import ShardReader
 
 ROOT = Path(data_prep.__file__).parents[1]
 
@@ -22,7 +24,7 @@ def run(*arguments, code=None):
 
 @pytest.mark.parametrize(
     "command",
-    [[], *([name] for name in ("phyre", "scenes", "push", "trajectories", "verify"))],
+    [[], *([name] for name in ("phyre", "videos", "push", "trajectories", "verify"))],
 )
 def test_help_without_torch(command):
     code = (
@@ -133,3 +135,35 @@ class Grouped:
         for sample in self.item.make(form):
             sample.meta["details"]["group"] = "g"
             yield sample
+
+
+def test_a_video_becomes_shards_by_one_command(tmp_path, capsys):
+    write_video(tmp_path / "v.mp4", 40)
+    words = ["--masks", "regions", "--licence", "CC0-1.0", "--frames", "4", "--size", "32"]
+    words += ["--patch", "8", "--objects.min_area", "0.005", "--regions.difference", "30"]
+    main(["videos", str(tmp_path / "v.mp4"), "--out", str(tmp_path / "out"), *words])
+    assert "val" in capsys.readouterr().out
+    with ShardReader(str(tmp_path / "out"), split="train").open(0) as stored:
+        masks = stored.meta["details"]["masks"]
+    assert "min_area=0.005" in masks["method"]
+    assert "difference=30" in masks["method"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--masks", "sam"], "--sam.checkpoint"),
+        (["--masks", "sam2"], "--sam2.weights"),
+        (["--masks", "none", "--shards", "3:2"], "PART:PARTS"),
+        (["--masks", "none", "--objects.top", "0"], "top must be 1 to 255"),
+        (["--masks", "none", "--frames", "3", "--tubelet", "2"], "do not divide"),
+    ],
+)
+def test_what_cannot_be_made_is_one_line(tmp_path, capsys, words, told):
+    write_video(tmp_path / "v.mp4", 8)
+    video = [str(tmp_path / "v.mp4"), "--licence", "CC0-1.0", "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit) as ended:
+        main(["videos", *video, *words])
+    assert ended.value.code == 1
+    assert told in capsys.readouterr().err.replace("\n", " ")
+    assert not (tmp_path / "out").exists()

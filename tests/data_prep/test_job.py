@@ -46,10 +46,16 @@ def test_poisoned_items_are_listed_and_the_rest_is_written(noise, description, t
     assert json.loads((tmp_path / "manifest.json").read_bytes())["counts"]["rejected"] == 3
 
 
-def test_a_split_of_rejects_is_an_error(noise, description, tmp_path):
+def test_a_split_of_rejects_is_told_and_no_clip_at_all_is_an_error(
+    noise, description, tmp_path, capsys
+):
     items = {"train": [noise(1)], "val": [noise(2, "assert")]}
-    with pytest.raises(ValueError, match=r"No clip for split 'val'.*polygon is not convex"):
-        run_job(tmp_path, description, items, Job(workers=1, shard_items=4))
+    manifest = run_job(tmp_path / "some", description, items)
+    assert [shard.samples for shard in manifest.shards] == [1, 0]
+    assert "Split val has no clip: all its inputs are in rejects.json" in capsys.readouterr().out
+    del items["train"]
+    with pytest.raises(ValueError, match=r"No input gave a clip.*polygon is not convex"):
+        run_job(tmp_path / "none", description, items)
 
 
 def test_a_rerun_makes_nothing_again(noise, description, tmp_path):

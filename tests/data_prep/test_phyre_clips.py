@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from data_prep.job import Job
 from data_prep.phyre import Draws, PhyreItem, phyre, split_tasks
 from data_prep.phyre_labels import LABEL_KINDS, phyre_labels
 from jepakit.data import ClipFormat, ShardReader
@@ -37,7 +38,14 @@ def made(tmp_path_factory, tasks):
     folder = tmp_path_factory.mktemp("phyre")
     with pytest.MonkeyPatch.context() as patch:  # reading the file takes seconds
         patch.setattr("data_prep.phyre.load_tasks", lambda path: tasks)
-        phyre(str(folder), clips=10, val_clips=4, counterfactuals="all", attempts=3, shard_clips=6)
+        phyre(
+            str(folder),
+            clips=10,
+            val_clips=4,
+            counterfactuals="all",
+            attempts=3,
+            job=Job(shard_items=6),
+        )
     return folder
 
 

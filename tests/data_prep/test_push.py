@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from data_prep.job import Job
 from data_prep.push import POLICIES, PushItem, object_states, push
 from jepakit.actions import PUSH
 from jepakit.data import ShardReader
@@ -14,7 +15,15 @@ FORM = ClipFormat(8, 32, 32, 8, 2, image="png")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("push")
-    push(str(folder), episodes=12, val_episodes=3, frames=8, size=32, shard_clips=8, note="n")
+    push(
+        str(folder),
+        episodes=12,
+        val_episodes=3,
+        frames=8,
+        size=32,
+        job=Job(shard_items=8),
+        note="n",
+    )
     return folder
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+from data_prep.job import Job
 from data_prep.push import push
 from jepakit.data.shard_reader import ShardReader
 from jepakit.data.transitions.features import CachedFeatures
@@ -27,7 +28,7 @@ RECIPE = Path(__file__).resolve().parents[2] / "configs/vjepa2/push_dynamics.yam
 @pytest.fixture(scope="module")
 def episodes(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("episodes")
-    push(str(folder), episodes=12, val_episodes=3, frames=10, size=64, shard_clips=5)
+    push(str(folder), episodes=12, val_episodes=3, frames=10, size=64, job=Job(shard_items=5))
     return str(folder)
 
 

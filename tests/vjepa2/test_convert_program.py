@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from jepakit.batch import SceneBatch
 from jepakit.masks import draw_masks
 from jepakit.protocols import MaskInput
-from vjepa2.checkpoints.files import whole_folder
+from jepakit.weight_files import whole_folder
 from vjepa2.checkpoints.shapes import EncoderShape, Layout
 from vjepa2.convert import main
 

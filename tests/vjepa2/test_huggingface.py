@@ -19,8 +19,8 @@ from jepakit.nn.attentive_pooler import AttentiveClassifier
 from jepakit.nn.patches import IMAGENET_MEAN, IMAGENET_STD
 from jepakit.training.checkpoint_io import DurableCheckpointIO
 from jepakit.training.runs import RunFolder, build_model, load_run
+from jepakit.weight_files import write_json, write_safetensors
 from vjepa2 import VJEPA2, Predictor
-from vjepa2.checkpoints.files import write_json, write_safetensors
 from vjepa2.checkpoints.huggingface_config import video_arguments, video_encoder_config
 from vjepa2.checkpoints.huggingface_folder import read_huggingface, write_huggingface
 from vjepa2.checkpoints.pretrained import Pretrained, encoder_arguments, predictor_arguments

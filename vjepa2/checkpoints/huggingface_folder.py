@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vjepa2.checkpoints.action_model import ActionModel
-from vjepa2.checkpoints.files import (
+from jepakit.weight_files import (
     SAFETENSORS,
     digest,
     read_sharded,
     write_json,
     write_safetensors,
 )
+from vjepa2.checkpoints.action_model import ActionModel
 from vjepa2.checkpoints.huggingface import (
     image_encoder_rules,
     split,

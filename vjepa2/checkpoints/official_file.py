@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from jepakit.actions import ActionSpace
+from jepakit.weight_files import digest, read_weights
 from vjepa2.checkpoints.action_file import PREFIX, action_model, official_action_parts
 from vjepa2.checkpoints.action_model import ActionModel
-from vjepa2.checkpoints.files import digest, read_weights
 from vjepa2.checkpoints.official import (
     encoder_state,
     predictor_state,

@@ -12,9 +12,9 @@ from jepakit.nn.vit import VisionTransformer
 from jepakit.training.checkpoint_io import DurableCheckpointIO
 from jepakit.training.module import JepaModule
 from jepakit.training.runs import RunFolder, build_model, load_run
+from jepakit.weight_files import digest
 from vjepa2.checkpoints.action_model import ActionModel
 from vjepa2.checkpoints.action_run import action_config, fill_dynamics, model_of_dynamics
-from vjepa2.checkpoints.files import digest
 from vjepa2.checkpoints.pretrained import (
     Pretrained,
     Role,

@@ -51,7 +51,7 @@ def test_short_and_damaged_recordings_are_listed(prepare, folder, tmp_path):
 
 
 def test_several_processes_write_the_same(prepare, folder, tmp_path):
-    options = {"layout": "npz", "source_fps": 5.0, "shard_clips": 7}
+    options = {"layout": "npz", "source_fps": 5.0, "shard_items": 7}
     one = prepare(folder, **options).manifest.fingerprint
     assert prepare(folder, "two", **options, workers=2).manifest.fingerprint == one
 

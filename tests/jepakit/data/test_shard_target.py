@@ -1,9 +1,13 @@
+import json
+import os
 import tempfile
+import time
 from pathlib import Path
 
 import fsspec
 import pytest
 
+from jepakit.data.members import encode_sample
 from jepakit.data.shard_reader import ShardReader
 from jepakit.data.shard_target import LocalTarget, RemoteTarget, open_target
 from jepakit.data.shard_writer import finished_shard, write_shard
@@ -19,8 +23,10 @@ def memory():
 
 
 @pytest.fixture(params=["local", "memory", "file"])
-def target(request, tmp_path, memory):
-    (tmp_path / "set").mkdir()
+def target(request, tmp_path, memory, monkeypatch):
+    for name in ("set", "tmp"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     return {
         "local": LocalTarget(tmp_path / "set"),
         "memory": RemoteTarget(memory),
@@ -60,8 +66,6 @@ def test_shards_have_the_same_bytes_everywhere(make_set, target, tmp_path):
     """... and a finished one is left alone."""
     made = make_set(tmp_path / "local", {"train": [3]}).shards[0]
     source = ShardReader(str(tmp_path / "local"))
-    from jepakit.data.members import encode_sample
-
     spec = "x"
     samples = [encode_sample(sample, source.form) for sample in source]
     record = write_shard(target, "train-000000", iter(samples), split="train", spec=spec)
@@ -84,8 +88,6 @@ def test_a_damaged_shard_is_not_committed_while_it_is_written_again(make_set, tm
     """Its old index would point into the new tar."""
     make_set(tmp_path, {"train": [3]})
     tar, index = tmp_path / "train-000000.tar", tmp_path / "train-000000.index.json"
-    import json
-
     spec = json.loads(index.read_bytes())["spec"]
     tar.write_bytes(tar.read_bytes()[:-1])
 
@@ -110,9 +112,6 @@ def test_leftovers_in_the_folder_of_temporary_files_are_cleared(memory, tmp_path
 
 
 def test_young_leftovers_are_spared_on_request(tmp_path):
-    import os
-    import time
-
     young, old = tmp_path / ".manifest.json.1.tmp", tmp_path / ".manifest.json.2.tmp"
     young.touch()
     old.touch()

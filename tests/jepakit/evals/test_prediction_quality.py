@@ -17,6 +17,7 @@ from tiny_dynamics import SIZE, cloning, dynamics, write_run
 from torch import Tensor
 
 import evaluate
+from data_prep.job import Job
 from data_prep.push import push
 from jepakit.actions import ActionSpace
 from jepakit.batch import BatchRequest
@@ -235,7 +236,7 @@ class TestResult:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = str(tmp_path_factory.mktemp("episodes"))
-    push(folder, episodes=2, val_episodes=5, frames=10, size=SIZE, shard_clips=4)
+    push(folder, episodes=2, val_episodes=5, frames=10, size=SIZE, job=Job(shard_items=4))
     return folder
 
 

@@ -20,6 +20,15 @@ from torch import Tensor
 
 SAFETENSORS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+# What torch raises on files whose bytes changed, besides refusing to run their code.
+_DAMAGE = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    AttributeError,
+    UnicodeDecodeError,
+)
 
 
 def read_weights(path: Path) -> dict[str, Any]:
@@ -38,7 +47,7 @@ def read_weights(path: Path) -> dict[str, Any]:
         loaded = torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except _DAMAGE as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(
             f"{path} is not read: it is damaged, or holds more than tensors and plain values and "
