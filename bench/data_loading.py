@@ -25,7 +25,7 @@ from numpy import ndarray
 from bench.configured import build_model
 from bench.harness import Timing, emit, interleave, paired_ratio, show
 from data_prep.item import make_clips
-from data_prep.scenes import SceneItem
+from data_prep.simulated.scenes import SceneItem
 from jepakit.batch import BatchRequest
 from jepakit.data.dataset import BatchDataset
 from jepakit.data.loader import clip_batches

@@ -1,1 +1,1 @@
-"""Writes data sets: ``python -m data_prep phyre|scenes|demo|verify``."""
+"""Writes data sets, and looks after finished ones: ``python -m data_prep COMMAND``."""

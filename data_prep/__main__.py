@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from data_prep.command_line import Command, run_command
 from data_prep.cutting import Cutting
-from data_prep.demo import demo
-from data_prep.inspection import inspect
+from data_prep.finished.inspection import inspect
+from data_prep.finished.merging import merge
+from data_prep.finished.splitting import split
+from data_prep.finished.verify import verify
 from data_prep.job import Job
 from data_prep.masks.methods import Finding
-from data_prep.merging import merge
-from data_prep.phyre import phyre
 from data_prep.prepare import prepare
-from data_prep.push import push
-from data_prep.scenes import scenes
+from data_prep.simulated.demo import demo
+from data_prep.simulated.phyre import phyre
+from data_prep.simulated.push import push
+from data_prep.simulated.scenes import scenes
 from data_prep.sources.register import SOURCES
-from data_prep.splitting import split
 from data_prep.trajectories.command import ClipShape, trajectories
-from data_prep.verify import verify
 
 # Data sets that are simulated here.
 WORLDS = {

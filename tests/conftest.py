@@ -35,7 +35,7 @@ def _loggers_keep_their_levels() -> Iterator[None]:
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 training clips in 3 shards and 6 validation clips, each with a re-simulation."""
     from data_prep.job import Job
-    from data_prep.scenes import scenes
+    from data_prep.simulated.scenes import scenes
 
     folder = tmp_path_factory.mktemp("shards")
     scenes(

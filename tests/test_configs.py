@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 from tiny_runs import ENCODER, MARKS
 
-from data_prep.push import push
+from data_prep.simulated.push import push
 from jepakit.training.cli import TrainCLI
 from plan import read_options
 

@@ -9,9 +9,9 @@ from noise_items import NoiseItem
 
 import data_prep
 from data_prep.__main__ import main
+from data_prep.finished.verify import verify
 from data_prep.job import Job, run_job
-from data_prep.scenes import scenes
-from data_prep.verify import verify
+from data_prep.simulated.scenes import scenes
 from jepakit.data.shard_reader import ShardReader
 
 ROOT = Path(data_prep.__file__).parents[1]

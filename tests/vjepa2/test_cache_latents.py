@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from data_prep.job import Job
-from data_prep.push import push
+from data_prep.simulated.push import push
 from jepakit.data.shard_reader import ShardReader
 from jepakit.data.transitions.features import CachedFeatures
 from jepakit.training.cli import TrainCLI

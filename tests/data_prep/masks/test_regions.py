@@ -57,17 +57,14 @@ def test_touching_things_with_patterns_are_divided_by_their_outlines(size):
     assert same_masks(found, [one, other])
 
 
-def test_outlines_survive_compression():
-    rows, columns = np.indices((128, 128))[:, :, :, None]
-    stripes = np.where(rows // 8 % 2, BLUE, (250, 250, 120))
-    halves = np.where(columns < 90, RED, GREEN) * np.ones((128, 1, 1))
-    one, other = box(40, 20, 40, 44, 128), box(40, 64, 46, 40, 128)
-    sharp = picture((one, stripes), (other, halves), size=128, outline=True)
+@pytest.mark.parametrize("seed", [7, 8])
+def test_outlines_survive_compression(seed):
+    clip = simulate(sample("slopes", seed), frames=1, size=224)
     stored = io.BytesIO()
-    Image.fromarray(sharp).save(stored, "JPEG", quality=95, subsampling=0)
+    Image.fromarray(clip.frames[0]).save(stored, "JPEG", quality=90, subsampling=1)
     found = regions(np.asarray(Image.open(stored)))
-    for truth in (one, other):
-        assert max(iou(mask, truth) for mask in found) > 0.85
+    truth = [clip.labels[0] == identity for identity in clip.identities]
+    assert np.mean([max(iou(mask, one) for mask in found) for one in truth]) > 0.8
 
 
 def test_an_outline_of_another_colour_than_the_thing_divides_too():

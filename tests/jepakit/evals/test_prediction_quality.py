@@ -18,7 +18,7 @@ from torch import Tensor
 
 import evaluate
 from data_prep.job import Job
-from data_prep.push import push
+from data_prep.simulated.push import push
 from jepakit.actions import ActionSpace
 from jepakit.batch import BatchRequest
 from jepakit.evals.prediction_quality import (

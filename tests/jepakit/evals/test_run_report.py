@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from data_prep.scenes import scenes
+from data_prep.simulated.scenes import scenes
 from jepakit.evals.run_clips import telling_removals, telling_samples
 from jepakit.evals.run_report import RunReport
 from jepakit.training.cli import TrainCLI

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from data_prep.job import JOB, Job, run_job, split_counts
-from data_prep.phyre_labels import LABEL_KINDS, MIRRORED, phyre_labels
+from data_prep.simulated.phyre_labels import LABEL_KINDS, MIRRORED, phyre_labels
 from data_prep.summary import show_summary
 from jepakit.data.manifest import Description
 from jepakit.data.metadata import build_meta

@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
-from data_prep.clip_bar import clip_bar
-from data_prep.clip_facts import splits_of
-from data_prep.clip_tables import label_table
+from data_prep.finished.clip_bar import clip_bar
+from data_prep.finished.clip_facts import splits_of
+from data_prep.finished.clip_tables import label_table
 from jepakit.data.manifest import MANIFEST
 from jepakit.data.schema import BadSample
 from jepakit.data.shard_reader import ShardReader

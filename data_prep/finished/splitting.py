@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from data_prep.clip_bar import clip_bar
-from data_prep.rewriting import Damaged, ShardCopy, StoredClip, remedy, write_copies
+from data_prep.finished.clip_bar import clip_bar
+from data_prep.finished.rewriting import Damaged, ShardCopy, StoredClip, remedy, write_copies
 from data_prep.summary import show_summary
 from jepakit.data.schema import BadSample
 from jepakit.data.shard_reader import ShardReader

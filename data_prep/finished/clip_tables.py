@@ -11,7 +11,7 @@ from rich.bar import Bar
 from rich.console import RenderableType
 from rich.table import Table
 
-from data_prep.clip_facts import ClipFacts
+from data_prep.finished.clip_facts import ClipFacts
 
 BAR = 28  # letters of the longest bar
 AREAS = (0.0, 0.01, 0.02, 0.05, 0.10, 0.20, 0.40, 1.0)

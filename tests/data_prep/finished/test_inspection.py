@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from rich.console import Console, RenderableType
 
-from data_prep.clip_facts import (
+from data_prep.finished.clip_facts import (
     ClipFacts,
     eligible_objects,
     read_facts,
@@ -16,7 +16,7 @@ from data_prep.clip_facts import (
     spread,
     token_shares,
 )
-from data_prep.clip_tables import (
+from data_prep.finished.clip_tables import (
     area_table,
     count_table,
     label_table,
@@ -24,9 +24,9 @@ from data_prep.clip_tables import (
     persistence_table,
     split_table,
 )
-from data_prep.contact_sheet import Cell, contact_sheet, read_cells
-from data_prep.inspection import inspect
-from data_prep.mask_overlay import colour_of, fit, outline, paint, places
+from data_prep.finished.contact_sheet import Cell, contact_sheet, read_cells
+from data_prep.finished.inspection import inspect
+from data_prep.finished.mask_overlay import colour_of, fit, outline, paint, places
 from jepakit.data.coverage import coverage_of
 from jepakit.data.manifest import Description, merge_manifest
 from jepakit.data.members import encode_sample

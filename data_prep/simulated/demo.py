@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 
 from data_prep.job import Job
-from data_prep.phyre import phyre
-from data_prep.scenes import scenes
+from data_prep.simulated.phyre import phyre
+from data_prep.simulated.scenes import scenes
 from worlds.phyre import find_tasks
 from worlds.phyre.fetch import fetch
 from worlds.phyre.task_file import PLACES

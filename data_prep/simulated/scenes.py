@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Literal
 
 from data_prep.job import JOB, Job, run_job, split_counts
-from data_prep.scene_labels import LABEL_KINDS, MIRRORED, scene_labels
+from data_prep.simulated.scene_labels import LABEL_KINDS, MIRRORED, scene_labels
 from data_prep.summary import show_summary
 from jepakit.data.manifest import Description
 from jepakit.data.metadata import build_meta

@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from data_prep.clip_bar import clip_bar
-from data_prep.clip_facts import ELIGIBLE, ClipFacts, read_facts, splits_of, spread
-from data_prep.clip_tables import (
+from data_prep.finished.clip_bar import clip_bar
+from data_prep.finished.clip_facts import ELIGIBLE, ClipFacts, read_facts, splits_of, spread
+from data_prep.finished.clip_tables import (
     area_table,
     count_table,
     label_table,
@@ -136,7 +136,7 @@ def _draw(
     reader: ShardReader, path: Path, *, clips: int, frames: int, area: tuple[float, float]
 ) -> None:
     # Here, because matplotlib takes a second that --help should not wait for.
-    from data_prep.contact_sheet import contact_sheet, read_cells
+    from data_prep.finished.contact_sheet import contact_sheet, read_cells
 
     cells = list(read_cells(reader, spread(len(reader), clips), frames=frames, area=area))
     if not cells:

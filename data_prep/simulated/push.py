@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 
 from data_prep.job import JOB, Job, run_job, split_counts
-from data_prep.scenes import SPLIT_SEEDS
+from data_prep.simulated.scenes import SPLIT_SEEDS
 from data_prep.summary import show_summary
 from jepakit.actions import PUSH
 from jepakit.data.manifest import Description, LabelKind

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from data_prep.clip_bar import clip_bar
+from data_prep.finished.clip_bar import clip_bar
 from data_prep.job import REJECTS
 from jepakit.data.manifest import MANIFEST, Description, Manifest, merge_manifest, read_indices
 from jepakit.data.members import EncodedSample

@@ -15,8 +15,8 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFont
 
-from data_prep.clip_facts import ELIGIBLE, eligible_objects, splits_of
-from data_prep.mask_overlay import colour_of, fit, paint, places
+from data_prep.finished.clip_facts import ELIGIBLE, eligible_objects, splits_of
+from data_prep.finished.mask_overlay import colour_of, fit, paint, places
 from jepakit.data.schema import BadSample
 from jepakit.data.shard_reader import ShardReader
 from jepakit.evals.figures.frame_grid import pick_columns

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from data_prep.scene_labels import LABEL_KINDS
-from data_prep.scenes import scenes
+from data_prep.simulated.scene_labels import LABEL_KINDS
+from data_prep.simulated.scenes import scenes
 from jepakit.data import ShardReader
 from worlds.scenes import LAYOUTS, sample, simulate
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from noise_items import DESCRIPTION, FORM, NoiseItem
 
+from data_prep.finished.merging import merge
+from data_prep.finished.splitting import deal, split
 from data_prep.job import REJECTS, Job, run_job
-from data_prep.merging import merge
-from data_prep.splitting import deal, split
 from jepakit.actions import ActionSpace
 from jepakit.data.manifest import Description
 from jepakit.data.shard_reader import ShardReader

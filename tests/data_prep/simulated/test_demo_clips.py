@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-import data_prep.demo as subject
+import data_prep.simulated.demo as subject
 from jepakit.data.shard_reader import ShardReader
 
 

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-from data_prep.rewriting import Damaged, ShardCopy, StoredClip, rejects_of, write_copies
+from data_prep.finished.rewriting import Damaged, ShardCopy, StoredClip, rejects_of, write_copies
 from data_prep.summary import show_summary
 from jepakit.data.manifest import Description, LabelKind
 from jepakit.data.shard_reader import ShardReader

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from data_prep.job import Job
-from data_prep.push import POLICIES, PushItem, object_states, push
+from data_prep.simulated.push import POLICIES, PushItem, object_states, push
 from jepakit.actions import PUSH
 from jepakit.data import ShardReader
 from jepakit.data.manifest import Manifest

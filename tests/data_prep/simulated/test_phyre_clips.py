@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from data_prep.job import Job
-from data_prep.phyre import Draws, PhyreItem, phyre, split_tasks
-from data_prep.phyre_labels import LABEL_KINDS, phyre_labels
+from data_prep.simulated.phyre import Draws, PhyreItem, phyre, split_tasks
+from data_prep.simulated.phyre_labels import LABEL_KINDS, phyre_labels
 from jepakit.data import ClipFormat, ShardReader
 from worlds.phyre import PALETTE, Status, find_tasks, load_tasks, simulate
 
@@ -37,7 +37,7 @@ def item_of(task, **changes):
 def made(tmp_path_factory, tasks):
     folder = tmp_path_factory.mktemp("phyre")
     with pytest.MonkeyPatch.context() as patch:  # reading the file takes seconds
-        patch.setattr("data_prep.phyre.load_tasks", lambda path: tasks)
+        patch.setattr("data_prep.simulated.phyre.load_tasks", lambda path: tasks)
         phyre(
             str(folder),
             clips=10,
@@ -81,7 +81,7 @@ def test_counterfactuals_are_the_same_action_without_an_object(made, tasks):
 
 
 def test_tasks_of_the_splits_are_disjoint(made, tasks, monkeypatch):
-    monkeypatch.setattr("data_prep.phyre.load_tasks", lambda path: tasks)
+    monkeypatch.setattr("data_prep.simulated.phyre.load_tasks", lambda path: tasks)
     groups = {
         split: {s.meta["details"]["group"] for s in ShardReader(str(made), split=split)}
         for split in ("train", "val")
@@ -140,7 +140,7 @@ def test_a_wall_as_object_leaves_its_labels_out(tasks):
 
 
 def test_a_task_without_room_is_a_value_error(tasks, monkeypatch):
-    monkeypatch.setattr("data_prep.phyre.attempt", lambda task, action: Status.INVALID)
+    monkeypatch.setattr("data_prep.simulated.phyre.attempt", lambda task, action: Status.INVALID)
     with pytest.raises(ValueError, match="No valid action among 2000 in task 00000:000"):
         next(item_of(tasks["00000:000"]).make(FORM))
 
@@ -168,7 +168,7 @@ def test_refusals(tmp_path, arguments, words):
 
 
 def test_no_task_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("data_prep.phyre.find_tasks", lambda path: None)
+    monkeypatch.setattr("data_prep.simulated.phyre.find_tasks", lambda path: None)
     with pytest.raises(ValueError, match=r"worlds.phyre.fetch"):
         phyre(str(tmp_path))
 

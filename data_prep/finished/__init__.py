@@ -1,0 +1,1 @@
+"""Commands over finished data sets: verify, inspect, merge, split."""

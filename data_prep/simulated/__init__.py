@@ -1,0 +1,1 @@
+"""Data sets simulated here: PHYRE, designed scenes, the push world, and the demo's."""
