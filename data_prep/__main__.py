@@ -31,7 +31,9 @@ FOREIGN = {
     name: Command(prepare, ("path",), {"source": name}, source.summary, flat=GROUPS)
     for name, source in SOURCES.items()
 } | {
-    "trajectories": Command(trajectories, flat={"shape": ClipShape, "finding": Finding, "job": Job})
+    "trajectories": Command(
+        trajectories, ("src",), flat={"shape": ClipShape, "finding": Finding, "job": Job}
+    )
 }
 # Finished data sets.
 FINISHED = {
