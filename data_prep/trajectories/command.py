@@ -127,26 +127,16 @@ def trajectories(
     if not folder.exists():
         raise ValueError(f"No such file or folder: {src}.")
     parts = Parts(reading.camera, reading.states, reading.action_name, reading.source_fps)
-    making = Making(
-        reading.actions,
-        reading.fps,
-        reading.fit,
-        source or folder.name,
-        licence,
-        masks_of(masks, finding),
-    )
+    found = masks_of(masks, finding)
+    name = source or folder.name
+    making = Making(reading.actions, reading.fps, reading.fit, name, licence, found)
     survey = Survey.of(FIND[layout](folder, parts), making)
     description = Description(
         source=making.source,
         generator=GENERATOR,
         licences=(licence,),
         form=shape.form,
-        settings={
-            "layout": layout,
-            "masks": making.masks.name,
-            **asdict(reading),
-            **survey.facts(bounds),
-        },
+        settings={"layout": layout, "masks": found.name, **asdict(reading), **survey.facts(bounds)},
         actions=survey.space(bounds),
         proprio=(0, tuple(range(len(survey.state_names)))) if survey.state_names else None,
     )
