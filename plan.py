@@ -111,16 +111,19 @@ class PlanOptions:
         print("Written:", *write_planning(out, facts, evaluation.pictures(runs)))  # noqa: T201
 
     def _all(self, evaluation: Any) -> Any:
-        """All agents, with a bar for each."""
+        """All agents, with a bar for each; away from a terminal, ten lines for each."""
         from rich.progress import Progress
 
         with Progress() as progress:
             bars: dict[str, Any] = {}
+            plain = not progress.console.is_terminal
 
             def told(agent: str, done: int, of: int) -> None:
                 if agent not in bars:
                     bars[agent] = progress.add_task(agent, total=of)
                 progress.update(bars[agent], completed=done)
+                if plain and 10 * done // of > 10 * (done - 1) // of:
+                    print(f"{agent}: step {done} of {of}", flush=True)  # noqa: T201
 
             return evaluation.run(told)
 
