@@ -38,14 +38,16 @@ def success_curves(agents: Mapping[str, Shares]) -> Figure:
         raise ValueError("No agents to draw.")
     figure = new_figure(WIDTH, 2.9)
     axes = figure.subplots()
-    for colour, (name, (share, low, high)) in zip(cycle(PALETTE), agents.items(), strict=False):
+    for colour, (name, curves) in zip(cycle(PALETTE), agents.items(), strict=False):
+        # One step more, or the value of the last one would have no width.
+        share, low, high = (np.append(curve, curve[-1]) for curve in curves)
         steps = np.arange(len(share))
         axes.fill_between(
             steps, 100 * low, 100 * high, step="post", color=colour, alpha=0.1, linewidth=0
         )
         axes.step(steps, 100 * share, where="post", color=colour, label=name)
     axes.set(xlabel="steps of control", ylabel="tasks solved (%)", ylim=(0, 100))
-    axes.set_xlim(0, max(len(share) for share, _, _ in agents.values()) - 1)
+    axes.set_xlim(0, max(len(share) for share, _, _ in agents.values()) - 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
     figure.legend(loc="outside upper left", ncols=4)
     return figure
