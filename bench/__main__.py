@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_BENCHES = {"__init__", "__main__", "harness", "configured"}
+NOT_BENCHES = {"__init__", "__main__", "harness", "configured", "craft_answers"}
 
 
 def main() -> None:

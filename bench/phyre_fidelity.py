@@ -30,6 +30,7 @@ from worlds.phyre.task_file import PLACES
 from worlds.raster import rasterise
 
 TIERS = ("ball", "two_balls")
+SETUPS = ("ball_cross_template", "ball_within_template")
 Recorded = tuple[Simulation, NDArray[np.uint8], NDArray[np.float32]]
 
 
@@ -92,12 +93,12 @@ def official_poses_drawn(own: Simulation, objects: NDArray[np.float32]) -> NDArr
     return np.array([0, *(COLOURS.index(body.colour) for body in own.bodies)], np.uint8)[tops]
 
 
-def random_agent(tasks: Mapping[str, Task], *, per_fold: int, seed: int) -> list[float]:
-    """AUCCESS of guessing on ball_cross_template, folds 0 to 9, on evenly spread test tasks."""
+def random_agent(tasks: Mapping[str, Task], setup: str, *, per_fold: int, seed: int) -> list[float]:
+    """AUCCESS of guessing on folds 0 to 9 of a setup, on evenly spread test tasks."""
     known: dict[str, list[Status]] = {}
     scores = []
     for number in range(10):
-        test = phyre.fold("ball_cross_template", number, tasks).test
+        test = phyre.fold(setup, number, tasks).test
         chosen = [test[i * len(test) // per_fold] for i in range(per_fold)]
         for identity in chosen:
             if identity not in known:
@@ -137,12 +138,19 @@ def main() -> None:
     if (arguments.records / "folds.json.xz").is_file():
         figures["folds_equal_of_40"] = folds_equal(tasks, arguments.records / "folds.json.xz")
     if arguments.per_fold:
-        scores = random_agent(tasks, per_fold=arguments.per_fold, seed=arguments.seed)
-        figures["random_auccess"] = {"mean": float(np.mean(scores)), "folds": scores}
+        scores = {
+            setup: random_agent(tasks, setup, per_fold=arguments.per_fold, seed=arguments.seed)
+            for setup in SETUPS
+        }
+        means = {setup: float(np.mean(folds)) for setup, folds in scores.items()}
+        figures["random_auccess"] = {s: {"mean": means[s], "folds": scores[s]} for s in SETUPS}
         show(
-            f"Random agent, ball_cross_template, {arguments.per_fold} test tasks per fold",
-            ("fold", "AUCCESS"),
-            [*enumerate(scores), ("mean", float(np.mean(scores)))],
+            f"AUCCESS of the random agent, {arguments.per_fold} test tasks per fold",
+            ("fold", *SETUPS),
+            [
+                *([fold, *row] for fold, row in enumerate(zip(*scores.values(), strict=True))),
+                ["mean", *means.values()],
+            ],
         )
     emit("phyre_fidelity", figures)
 

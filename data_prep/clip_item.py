@@ -101,7 +101,9 @@ class VideoItem:
         held: dict[int, tuple[Any, Any, Any]] = {}
         for window in windows:
             while int(window[-1]) not in held:
-                number, picture, ids = next(stream)
+                number, picture, ids = next(stream, (-1, None, None))
+                if picture is None:
+                    raise ValueError(f"Pictures or masks end before frame {window[-1]}.")
                 held[number] = self._fitted(picture, ids, size)
             frames, fine, truth = zip(*(held[number] for number in window.tolist()), strict=True)
             small = np.stack(frames)

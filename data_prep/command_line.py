@@ -90,6 +90,8 @@ def run_command(
 ) -> None:
     """Parse and run; wrong arguments are exit status 2, wrong input is one line and status 1.
 
+    So is a file or folder that the system refuses. Ctrl-C is one line and status 130.
+
     Args:
         commands: by name.
         arguments: of the command line; by default those of this process.
@@ -109,6 +111,15 @@ def run_command(
         given = parser.instantiate(chosen)[chosen.command].as_dict()
         given.pop("config")
         command.run(given)
-    except ValueError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"Error: {error}", markup=False)
+    except (ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            raise  # nothing that the user named
+        _say(f"Error: {error}")
         sys.exit(1)
+    except KeyboardInterrupt:
+        _say("Stopped.")
+        sys.exit(130)
+
+
+def _say(line: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(line, markup=False)

@@ -49,8 +49,9 @@ class Cutting:
         Raises:
             ValueError: sizes that do not divide, or that the coding cannot hold.
         """
-        frames = self.frames or (1 if still else FRAMES)
-        tubelet = self.tubelet or (1 if frames == 1 else 2)
+        usual = 1 if still else FRAMES
+        frames = usual if self.frames is None else self.frames
+        tubelet = self.tubelet if self.tubelet is not None else 1 if frames == 1 else 2
         return ClipFormat(
             frames, self.size, self.size, self.patch, tubelet, self.image, self.quality
         )

@@ -60,6 +60,15 @@ class Reader(ABC):
         return self.name
 
     @property
+    def stamp(self) -> Any:
+        """What decides its clips beside its name, as a JSON value: sizes of files, labels.
+
+        A job in whose folder another one left shards knows by it whether they are its own. The same
+        on every machine.
+        """
+        return None
+
+    @property
     def split(self) -> str | None:
         """``train``, ``val`` or ``test`` where the source says; None leaves it to the user."""
         return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -93,6 +95,8 @@ def run_job(
     description: Description,
     items: Mapping[str, Sequence[Item]],
     job: Job = Job(),
+    *,
+    root: str = "",
 ) -> Manifest | None:
     """Write all shards that are not finished yet, then the list of rejects and the manifest.
 
@@ -101,6 +105,7 @@ def run_job(
         description: what holds for all clips.
         items: by split.
         job: how.
+        root: where the inputs lie on this machine, which the reasons of rejects do not repeat.
 
     Returns:
         The manifest, or None where other parts of the job are not finished.
@@ -109,8 +114,9 @@ def run_job(
         ValueError: another data set in the folder, or no item gave a clip.
         RuntimeError: worker processes die again and again.
     """
-    task = ShardTask(open_target(out), description)
+    task = ShardTask(open_target(out), description, root)
     shards = cut_shards(items, job.shard_items)
+    _refuse_others(task, shards)
     part, parts = job.part
     _make(task, shards[part::parts], job)
     if parts > 1 and (missing := _unfinished(task, shards)):
@@ -118,6 +124,23 @@ def run_job(
         Console().print(f"{text} a part that finds them all, also if run again, adds the manifest.")
         return None
     return _commit(task, shards, stale_s=_STALE_S if parts > 1 else 0.0)
+
+
+def _refuse_others(task: ShardTask, shards: Sequence[Shard]) -> None:
+    """Leave a data set alone whose manifest, or some of whose shards, this job would hide."""
+    present = task.target.names()
+    ours = {f"{shard.name}.index.json" for shard in shards}
+    other = sorted(name for name in present - ours if name.endswith(".index.json"))
+    if MANIFEST in present and not other:
+        data = task.target.read(MANIFEST)
+        with contextlib.suppress(ValueError):  # a damaged one is written anew
+            if data and Manifest.parse(data).description.digest() != task.description.digest():
+                other = [MANIFEST]
+    if other:
+        raise ValueError(
+            f"{task.target} holds {other[0]}, made with other settings or of other inputs; choose "
+            "another folder or delete this one."
+        )
 
 
 def _make(task: ShardTask, shards: Sequence[Shard], job: Job) -> None:
@@ -145,11 +168,12 @@ def _unfinished(task: ShardTask, shards: Sequence[Shard]) -> int:
     missing = sum(f"{shard.name}.index.json" not in present for shard in shards)
     if missing:
         return missing
-    records = (
-        finished_shard(task.target, shard.name, task.spec(shard), checksum=False)
-        for shard in shards
-    )
-    return sum(record is None for record in records)
+
+    def is_missing(shard: Shard) -> bool:
+        return finished_shard(task.target, shard.name, task.spec(shard), checksum=False) is None
+
+    with ThreadPoolExecutor(16) as pool:  # a store takes its time for each answer
+        return sum(pool.map(is_missing, shards))
 
 
 def _commit(task: ShardTask, shards: Sequence[Shard], *, stale_s: float) -> Manifest:
@@ -172,6 +196,7 @@ def _commit(task: ShardTask, shards: Sequence[Shard], *, stale_s: float) -> Mani
     if len(empty) == len(manifest.splits):
         raise ValueError(f"No input gave a clip. First rejects: {rejects[:3]}.")
     if empty:
-        told = f"Split {', '.join(empty)} has no clip: all its inputs are in {REJECTS}."
-        Console(soft_wrap=True).print(told)
+        first = next(r["reason"] for r in rejects if r["shard"].startswith(f"{empty[0]}-"))
+        told = f"Split {', '.join(empty)} has no clip: all its inputs are in {REJECTS}; {first}"
+        Console(soft_wrap=True).print(told, markup=False)
     return manifest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ def prepare(
         masks: given (the source's own), none, regions (colours) or motion (against a static
             background), which need no weights, sam, or sam2, which follows objects over the clip.
         out: folder or remote prefix of the data set.
-        licence: of the videos, as an SPDX name; known for some sources.
+        licence: of the files, as an SPDX name; known for some sources.
         val_share: share held out for validation where the source has no splits of its own.
         split_by: whole videos, chosen by their names, or the last part of the time of each video;
             auto takes the time where there is one video alone.
@@ -71,9 +72,12 @@ def prepare(
     stated = licence or layout.licence
     if stated is None:
         raise ValueError("State the licence of these files, for example --licence CC-BY-4.0.")
+    if masks == "given" and not layout.has_masks:
+        raise ValueError(f"'{source}' has no masks of its own; choose another --masks.")
     form = cutting.form(still=layout.still)
     windows = cutting.windows(form.frames)
     making = Making(source, stated, windows, cutting.fit, masks_of(masks, finding))
+    cuts = divide(layout.readers(path), val_share=val_share, by=split_by, still=layout.still)
     description = Description(
         source=f"{source}: {Path(path).name}",
         generator=GENERATOR,
@@ -81,10 +85,14 @@ def prepare(
         form=form,
         label_kinds=dict(layout.label_kinds),
         mirrored=layout.mirrored,
-        settings={"fit": cutting.fit, "windows": asdict(windows), "masks": making.masks.name},
+        settings={
+            "fit": cutting.fit,
+            "windows": asdict(windows),
+            "masks": making.masks.name,
+            "inputs": fingerprint(cuts),
+        },
     )
-    cuts = divide(layout.readers(path), val_share=val_share, by=split_by, still=layout.still)
-    manifest = run_job(out, description, _items(cuts, making), job=job)
+    manifest = run_job(out, description, _items(cuts, making), job=job, root=path)
     if manifest is not None:
         show_summary(out, manifest)
 
@@ -115,6 +123,16 @@ def divide(
     return cuts
 
 
+def fingerprint(cuts: Sequence[Cut]) -> str:
+    """Changes when videos, their keys, splits, groups or stamps do; no file is read."""
+    digest = hashlib.sha256()
+    for cut in sorted(cuts, key=lambda cut: (cut.reader.name, cut.split)):
+        reader = cut.reader
+        said = [reader.name, cut.key, cut.split, cut.part, reader.group, reader.stamp]
+        digest.update(json.dumps(said, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
 def _held_out(groups: int, share: float) -> int:
     """Groups for validation: at least one where a share is asked for, and never all."""
     return min(max(round(share * groups), 1 if share > 0 else 0), max(groups - 1, 0))
@@ -131,4 +149,4 @@ def _items(cuts: Sequence[Cut], making: Making) -> dict[str, list[Item]]:
 
 
 def _rank(name: str) -> bytes:
-    return hashlib.sha256(name.encode()).digest()
+    return hashlib.sha256(name.encode(errors="backslashreplace")).digest()

@@ -47,10 +47,17 @@ class Watch(Protocol):
 
 @dataclass(frozen=True)
 class ShardTask:
-    """How any shard of a data set is made; travels to worker processes."""
+    """How any shard of a data set is made; travels to worker processes.
+
+    Attributes:
+        target: where shards are written.
+        description: of the data set.
+        root: where the inputs lie on this machine; see :func:`data_prep.item.make_clips`.
+    """
 
     target: ShardTarget
     description: Description
+    root: str = ""
 
     def spec(self, shard: Shard) -> str:
         """What determines the shard's bytes, as a hash."""
@@ -75,7 +82,7 @@ class ShardTask:
                 if number in killers:
                     yield Reject(item.name, KILLED)
                 else:
-                    for clip in make_clips(item, self.description.form):
+                    for clip in make_clips(item, self.description.form, root=self.root):
                         if isinstance(clip, EncodedSample):
                             watch.add_clip()
                         yield clip

@@ -30,7 +30,7 @@ def show_summary(out: str, manifest: Manifest) -> None:
         clips, size = sum(s.samples for s in shards), sum(s.size for s in shards)
         again = sum(s.counts["with_counterfactuals"] for s in shards)
         rejected = sum(s.counts["rejected"] for s in shards)
-        per_clip = f"{size / max(1, clips) / 1e3:.1f}"
+        per_clip = f"{size / clips / 1e3:.1f}" if clips else "-"
         cells = (split, len(shards), clips, f"{size / 1e6:.1f}", per_clip, again, rejected)
         table.add_row(*map(str, cells))
     Console().print(table)

@@ -50,8 +50,7 @@ class Windows:
         numbers = np.arange(len(seconds))
         if part != (0.0, 1.0):
             low, high = (seconds[0] + share * (seconds[-1] - seconds[0]) for share in part)
-            before = seconds <= high if part[1] == 1.0 else seconds < high
-            numbers = numbers[(seconds >= low) & before]
+            numbers = numbers[(seconds >= low) & ((seconds < high) | (part[1] == 1.0))]
         if not len(numbers):
             return []
         found = self._whole(seconds[numbers], self.rate(seconds))
@@ -63,10 +62,18 @@ class Windows:
         return [numbers[window] for window in found]
 
     def rate(self, seconds: Float[ndarray, " frames"]) -> float:
-        """Frames per second of the clips; 1 for a still image, whose time does not pass."""
+        """Frames per second of the clips; 1 for a still image, whose time does not pass.
+
+        That of the video is one over the mean step, gaps left aside: the median alone reads 60 Hz
+        as 58.8 Hz in containers that round to milliseconds (mkv, webm).
+        """
         if self.fps is not None:
             return self.fps
-        return float(1.0 / np.median(np.diff(seconds))) if len(seconds) > 1 else 1.0
+        if len(seconds) == 1:
+            return 1.0
+        steps = np.diff(seconds)
+        typical = np.quantile(steps, 0.5, method="lower")  # one of them
+        return float(1.0 / steps[np.abs(steps - typical) <= 0.5 * typical].mean())
 
     def _whole(self, seconds: Float[ndarray, " frames"], rate: float) -> list[Int[ndarray, " t"]]:
         """Clips that end within the video."""

@@ -76,7 +76,9 @@ def deal(
             "val_share and test_share must be 0 or more and leave some for training; got "
             f"{val_share} and {test_share}."
         )
-    val, test = (max(round(share * len(groups)), share > 0) for share in (val_share, test_share))
+    val, test = (
+        max(round(share * len(groups)), int(share > 0)) for share in (val_share, test_share)
+    )
     if val + test >= len(groups):
         raise ValueError(f"{len(groups)} groups are too few for {val} in val and {test} in test.")
     ranked = sorted(groups, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -25,7 +25,7 @@ def verify(data: str) -> None:
     """
     reader = ShardReader(data)
     splits = splits_of(reader)
-    faults = _changed_shards(reader) + _unknown_files(reader)
+    faults, strangers = _changed_shards(reader), _unknown_files(reader)
     labels: list[Mapping[str, float]] = []
     homes: dict[Any, set[str]] = {}
     bad = []
@@ -50,13 +50,25 @@ def verify(data: str) -> None:
             "python -m data_prep split deals whole groups.",
             markup=False,
         )
-    if faults or bad:
-        listed = "\n  ".join([*faults, *bad])
-        raise ValueError(
-            f"{len(bad)} of {len(reader)} clips are damaged; run the command that wrote them again "
-            f"to replace their shards:\n  {listed}"
-        )
+    if faults or bad or strangers:
+        raise ValueError("\n".join(_told(faults + bad, len(bad), len(reader), strangers)))
     console.print(f"{len(reader)} clips in {len(reader.shards)} shards are intact.")
+
+
+def _told(damage: Sequence[str], bad: int, clips: int, strangers: Sequence[str]) -> Iterator[str]:
+    """Lines that say what is wrong, and what to do."""
+    if damage:
+        yield (
+            f"{bad} of {clips} clips cannot be read; run the command that wrote them again to "
+            "replace damaged shards:"
+        )
+        yield from (f"  {line}" for line in damage)
+    if strangers:
+        yield (
+            f"Not in {MANIFEST}: left by a job that did not come to its end, or foreign. Once no "
+            "job is at work here, remove them:"
+        )
+        yield from (f"  {name}" for name in strangers)
 
 
 def _changed_shards(reader: ShardReader) -> list[str]:
@@ -75,5 +87,5 @@ def _unknown_files(reader: ShardReader) -> list[str]:
         return []  # cannot be listed
     known = {f"{s.name}{end}" for s in reader.manifest.shards for end in (".tar", ".index.json")}
     ours = (".tar", ".index.json", ".tmp")
-    unknown = [n for n in open_target(reader.path).names() if n.endswith(ours) and n not in known]
-    return [f"{name}: not in {MANIFEST}" for name in sorted(unknown)]
+    found = open_target(reader.path).names()
+    return sorted(name for name in found if name.endswith(ours) and name not in known)

@@ -61,8 +61,9 @@ class Linking:
     is left over is born as a new object; one unseen for more than ``patience`` frames is dead.
 
     Args:
-        appearance: ``a``, the weight of ``kind``, 0 to 1.
-        overlap: ``o``, the weight of IoU within ``place``, 0 to 1.
+        appearance: ``a``, the weight of colours and size (``kind``) against ``place``, 0 to 1.
+        overlap: ``o``, the weight of IoU within ``place`` against the distance of the centres, 0 to
+            1.
         gate: least likeness of a link, above 0 up to 1.
         patience: how many frames an object may be missing and still be known again.
 

@@ -25,7 +25,8 @@ class Finding:
     Args:
         objects: what counts as an object, whoever proposes it.
         mask_size: side in pixels of the frames in which objects are sought; by default that of the
-            data set. Networks find more in larger frames.
+            data set. Networks find more in larger frames; in those of 64 pixels ``regions`` can
+            take the blurred outline of a small thing for a thing.
         linking: how the masks of an object are found again in the next frames.
         regions: of the method of that name.
         motion: of the method of that name.
@@ -57,11 +58,14 @@ def segmenter_of(method: Method, finding: Finding) -> Segmenter:
     """The segmenter of a method that is one.
 
     Raises:
-        ValueError: it needs weights, and none are named; or it is ``given`` or ``none``.
+        ValueError: it needs weights, and none are named; it has an object filter of its own, which
+            would not be used; or it is ``given`` or ``none``.
     """
     if method == "sam2":
         if finding.sam2 is None:
             raise ValueError("--masks sam2 needs weights: --sam2.weights FOLDER.")
+        if finding.sam2.objects != ObjectFilter():
+            raise ValueError("Say what counts as an object with --objects, not --sam2.objects.")
         return replace(finding.sam2, objects=finding.objects)
     proposers: dict[str, Proposer | None] = {
         "regions": finding.regions,

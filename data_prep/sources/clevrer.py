@@ -73,6 +73,11 @@ class ClevrerVideo(Reader):
         return f"video_{self.number:05d}"
 
     @property
+    def stamp(self) -> Any:
+        """Which files say something of it, and how many questions there are."""
+        return self.annotation is not None, self.proposals is not None, len(self.questions)
+
+    @property
     def split(self) -> str:
         """By the number."""
         return [name for name, first in FIRST.items() if first <= self.number][-1]

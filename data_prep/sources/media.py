@@ -7,6 +7,7 @@ sub-folder, the first sub-folder names its class. Licence: the user's to state.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,17 +35,24 @@ class MediaFile(Reader):
         known_as: path below the folder of the source.
         label: number of its class, or None.
         class_name: of its class, or None.
+        size: bytes, where they are known.
     """
 
     path: str
     known_as: str
     label: int | None = None
     class_name: str | None = None
+    size: int | None = None
 
     @property
     def name(self) -> str:
         """Path below the folder."""
         return self.known_as
+
+    @property
+    def stamp(self) -> Any:
+        """Class and size."""
+        return self.label, self.class_name, self.size
 
     @contextmanager
     def open(self) -> Iterator[Footage]:
@@ -68,37 +76,68 @@ def _local(address: str) -> Iterator[Path]:
         yield Path(address)
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(address).name
+        # Names in a store may be too long for a disk.
+        path = Path(folder) / f"clip{Path(address).suffix}"
+        _fetch(address, path)
+        yield path
+
+
+def _fetch(address: str, path: Path) -> None:
+    """Copy a remote file.
+
+    Raises:
+        FileNotFoundError: it is gone.
+        ValueError: its name chains addresses (``::``), so that another file would be opened.
+        ConnectionAbortedError: of any other failure; stores and networks raise what they like, and
+            none of it is the fault of the file.
+    """
+    if "::" in address:
+        raise ValueError(f"{address} is a chain of addresses; rename the file.")
+    try:
         with fsspec.open(address, "rb") as source, path.open("wb") as target:
             while chunk := source.read(_CHUNK):
                 target.write(chunk)
-        yield path
+    except Exception as error:
+        gone = isinstance(error, FileNotFoundError)
+        if gone and isinstance(error.__cause__, FileNotFoundError | None):
+            raise
+        cause = f"{type(error).__name__}: {error}"
+        raise ConnectionAbortedError(f"{address} cannot be fetched ({cause}).") from error
+
+
+def _size(path: str) -> int | None:
+    """Bytes of a local file; None where there is none, which shows when it is opened."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return None
 
 
 def _find(path: Path, *, wanted: Callable[[str], bool]) -> list[Reader]:
     if path.is_file() and is_known(path.name) and wanted(path.name):
-        return [MediaFile(str(path), path.name)]
+        return [MediaFile(str(path), path.name, size=_size(str(path)))]
     if not path.exists():
         raise ValueError(f"No such file or folder: {path}.")
     catalogue = read_catalogue(str(path))
-    root = path if path.is_dir() else None
+    parents = [Path(entry.path).parent for entry in catalogue.entries]
+    root = path if path.is_dir() else Path(os.path.commonpath(parents))
     return _readers(catalogue, root, wanted, str(path))
 
 
 def _readers(
-    catalogue: Catalogue, root: Path | None, wanted: Callable[[str], bool], where: str
+    catalogue: Catalogue, root: Path, wanted: Callable[[str], bool], where: str
 ) -> list[Reader]:
     found: list[Reader] = []
     for entry in catalogue.entries:
         if not wanted(entry.path):
             continue
-        name = entry.path if root is None else Path(entry.path).relative_to(root).as_posix()
+        name = Path(entry.path).relative_to(root).as_posix()
         named = (
             catalogue.classes[entry.label]
             if catalogue.classes and entry.label is not None
             else None
         )
-        found.append(MediaFile(entry.path, name, entry.label, named))
+        found.append(MediaFile(entry.path, name, entry.label, named, _size(entry.path)))
     if not found:
         raise ValueError(f"No files of the wanted kind in {where}.")
     return found
@@ -114,12 +153,15 @@ def _find_remote(address: str, *, wanted: Callable[[str], bool]) -> Sequence[Rea
     if scheme not in REMOTE or "::" in address:
         raise ValueError(f"Cannot read {address!r}: give a path or one of {', '.join(REMOTE)}.")
     system, root = fsspec.url_to_fs(address)
-    paths = [root] if system.isfile(root) else sorted(system.find(root))
-    found = [
+    single = system.isfile(root)
+    files = {root: system.info(root)} if single else system.find(root, detail=True)
+    found: list[Reader] = [
         MediaFile(
-            system.unstrip_protocol(path), path.removeprefix(root).strip("/") or path.split("/")[-1]
+            system.unstrip_protocol(path),
+            path.removeprefix(root).strip("/") or path.split("/")[-1],
+            size=files[path].get("size"),
         )
-        for path in paths
+        for path in sorted(files)
         if is_known(path) and wanted(path)
     ]
     if not found:

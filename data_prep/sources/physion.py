@@ -71,6 +71,11 @@ class PhysionTrial(Reader):
         return "/".join([*parts, _stimulus(path.name)])
 
     @property
+    def stamp(self) -> str | None:
+        """Its label."""
+        return self.label
+
+    @property
     def split(self) -> str | None:
         """By the innermost folder that says it."""
         for part in reversed([self.root.name, *PurePosixPath(self.file).parts[:-1]]):

@@ -2,7 +2,7 @@
 
 Layout: a tar, or a folder of them. Members of one sample share the name up to the first dot of its
 last part: ``KEY.mp4`` (or another video ending) or ``KEY.jpg`` (or another picture ending), and
-where there are any ``KEY.json`` (an object; numbers in it are kept as details), ``KEY.mask.png``
+where there are any ``KEY.json`` (kept among the details, NaN as null), ``KEY.mask.png``
 (grey or palette, ids of objects of a picture) and ``KEY.cls`` (a whole number). Other members are
 left alone, and no member is ever unpickled or run: a sample that carries ``.pkl``, ``.pickle``,
 ``.pyd``, ``.pth`` or ``.pt`` is rejected. Nothing is extracted by name. Licence: for the user to
@@ -59,6 +59,11 @@ class TarSample(Reader):
         """Tar and key."""
         return f"{self.known_as}/{self.key}"
 
+    @property
+    def stamp(self) -> Any:
+        """Where its members lie in the tar."""
+        return sorted(self.members.items())
+
     @contextmanager
     def open(self) -> Iterator[Footage]:
         """Open it.
@@ -114,8 +119,12 @@ class TarSample(Reader):
         if ".json" in self.members:
             if self.members[".json"][1] > MAX_JSON:
                 raise ValueError(f"A JSON member of more than {MAX_JSON} bytes.")
-            details["json"] = json.loads(self._bytes(".json"))
+            details["json"] = json.loads(self._bytes(".json"), parse_constant=_null)
         return details
+
+
+def _null(_: str) -> None:
+    """NaN and infinities, which are not JSON but which Python writes."""
 
 
 def _find(path: Path) -> Sequence[Reader]:
@@ -138,9 +147,9 @@ def _samples(tar: Path, name: str) -> list[Reader]:
     try:
         with tarfile.open(tar, "r:") as archive:
             for info in archive:
-                if not info.isfile():
+                if info.isdir():
                     continue
-                if fault := _unsafe(info.name):
+                if fault := _unsafe(info.name) or _hollow(info):
                     faulty.append(TarSample(str(tar), name, info.name, fault=fault))
                     continue
                 folder, _, base = info.name.rpartition("/")
@@ -170,6 +179,14 @@ def _check_end(tar: Path, offset: int) -> None:
         raise ValueError(f"broken header at byte {offset}")
     if not block:
         raise ValueError(f"cut short at byte {offset}: there is no end mark")
+
+
+def _hollow(info: tarfile.TarInfo) -> str:
+    """Why a member's bytes do not lie behind its header, or nothing."""
+    if info.isreg() and info.sparse is None:
+        return ""
+    kind = "link" if info.islnk() or info.issym() else "sparse or special file"
+    return f"The member '{info.name}' is a {kind}; write the tar of plain files."
 
 
 def _unsafe(member: str) -> str:

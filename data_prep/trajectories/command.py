@@ -141,6 +141,6 @@ def trajectories(
         proprio=(0, tuple(range(len(survey.state_names)))) if survey.state_names else None,
     )
     items = survey.items(shape.frames, val_share)
-    manifest = run_job(out, description, items, job)
+    manifest = run_job(out, description, items, job, root=src)
     if manifest is not None:
         show_summary(out, manifest)

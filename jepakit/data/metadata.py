@@ -64,12 +64,14 @@ def encode_meta(meta: dict[str, Any], key: str, form: ClipFormat) -> bytes:
     """Compact JSON with sorted names; labels that are NaN become null.
 
     Raises:
-        ValueError: see :func:`check_meta`.
+        ValueError: see :func:`check_meta`; or more than ``MAX_BYTES``, which nobody could read.
     """
     labels = {n: None if v is None or math.isnan(v) else v for n, v in meta["labels"].items()}
     meta = {**meta, "labels": labels}
     check_meta(meta, key, form)
     text = json.dumps(meta, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    if len(text) > MAX_BYTES:  # of ASCII
+        raise ValueError(f"Metadata of {len(text)} bytes; at most {MAX_BYTES} are read.")
     return text.encode()
 
 

@@ -71,6 +71,8 @@ class ClipFormat:
                 f"Colour subsampling {self.subsampling!r} is refused: it leaks colour between the "
                 "stacked frames of a strip. Use '422' or '444'."
             )
+        if not 1 <= self.quality <= 100:
+            raise ValueError(f"A JPEG has a quality from 1 to 100, got {self.quality}.")
         if self.height % 8 or self.frames * self.height > JPEG_SIDE:
             raise ValueError(
                 f"A JPEG strip needs a height that is a multiple of 8 and at most {JPEG_SIDE} rows "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -158,7 +159,7 @@ class RemoteTarget(ShardTarget):
     @property
     def _scratch(self) -> Path:
         digest = hashlib.sha256(self.address.encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / "jepakit-writing" / digest
+        return Path(tempfile.gettempdir()) / f"jepakit-writing-{os.getuid()}" / digest
 
 
 def open_target(place: str | Path | ShardTarget) -> ShardTarget:

@@ -94,8 +94,8 @@ def finished_shard(
         return None  # a damaged index: the shard is written again
     if made_of != spec:
         raise ValueError(
-            f"{target} holds shard '{name}' made with other settings; choose another folder or "
-            "delete this one."
+            f"{target} holds shard '{name}' made with other settings or of other inputs; choose "
+            "another folder or delete this one."
         )
     sha256 = record.sha256 if checksum else None
     return record if target.intact(f"{name}.tar", record.size, sha256) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import tempfile
 from pathlib import Path
 from typing import BinaryIO
@@ -40,7 +41,8 @@ def open_storage(
     if scheme not in REMOTE or "::" in address:
         raise ValueError(f"Cannot read {address!r}: give a path or one of {', '.join(REMOTE)}.")
     name = hashlib.sha256(address.encode()).hexdigest()[:16]
-    root = Path(cache) if cache else Path(tempfile.gettempdir()) / "jepakit-shards"
+    own = f"jepakit-shards-{os.getuid()}"  # what one user creates, others cannot write to
+    root = Path(cache) if cache else Path(tempfile.gettempdir()) / own
     return RemoteFolder(address.rstrip("/"), root / name, int(cache_gb * 1e9))
 
 
@@ -91,10 +93,12 @@ class RemoteFolder:
     def local(self, name: str, size: int, sha256: str) -> Path:
         """Fetch the shard once per machine; processes wait for each other.
 
+        The copy is named with its checksum: a data set may be made anew at its old address.
+
         Raises:
             ValueError: the fetched bytes are not the ones that the manifest describes.
         """
-        path = self.cache / name
+        path = self.cache / f"{Path(name).stem}.{sha256[:16]}.tar"
         if path.exists():
             return path
         self.cache.mkdir(parents=True, exist_ok=True)

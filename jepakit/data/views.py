@@ -133,7 +133,7 @@ class Views:
         if self.stride < 1 or span > form.frames:
             raise ValueError(
                 f"The model takes {request.frames} frames at stride {self.stride}, but the clips "
-                f"have {form.frames}."
+                f"have {form.frames}. It needs clips of {max(span, request.frames)} frames."
             )
         height, width = request.size
         if request.frames % request.tubelet or height % request.patch or width % request.patch:
@@ -141,13 +141,14 @@ class Views:
                 f"{request.frames} frames of {height}x{width} pixels do not divide into tubelets "
                 f"of {request.tubelet} and patches of {request.patch}."
             )
+        fits = height <= form.height and width <= form.width
         if (height, width) != (form.height, form.width) and not crop:
             raise ValueError(
                 f"The model takes {height}x{width} pixels, the clips are "
-                f"{form.height}x{form.width}. Prepare the data in that size, or set "
-                "crop=True to cut windows from larger clips."
+                f"{form.height}x{form.width}. Prepare the data in that size"
+                + (", or set crop=True to cut windows from larger clips." if fits else ".")
             )
-        if height > form.height or width > form.width:
+        if not fits:
             raise ValueError(f"Cannot cut {height}x{width} pixels from {form.height}x{form.width}.")
 
     def _why_not_stored(self, *, crop: bool) -> list[str]:

@@ -85,5 +85,5 @@ class MadeUp(Reader):
 def source_of(readers: Sequence[Reader], **options: Any) -> Any:
     from data_prep.footage import Source
 
-    options = {"licence": "CC0-1.0", "summary": "made up", **options}
+    options = {"licence": "CC0-1.0", "summary": "made up", "has_masks": True, **options}
     return Source(find=lambda path: readers, **options)

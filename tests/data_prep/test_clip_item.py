@@ -1,3 +1,6 @@
+from contextlib import contextmanager
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up_readers import MadeUp, picture, truth
@@ -99,6 +102,17 @@ def test_what_breaks_midway_keeps_the_clips_before():
     assert [next(clips).key, next(clips).key] == ["k-00000", "k-00001"]
     with pytest.raises(ValueError, match="frame 9 cannot be decoded"):
         next(clips)
+
+
+def test_masks_that_end_early():
+    class Short(MadeUp):
+        @contextmanager
+        def open(self):
+            with super().open() as footage:
+                yield replace(footage, truth=lambda numbers: map(truth, numbers[:6]))
+
+    with pytest.raises(ValueError, match="end before frame 7"):
+        list(item(Short("a", 11)).make(FORM))
 
 
 def test_refusals():

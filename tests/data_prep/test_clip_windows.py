@@ -60,6 +60,16 @@ def test_parts_share_no_frame(fps, share):
     assert sum(map(len, early + late)) >= (26 if fps is None else 12)
 
 
+def test_parts_lose_no_frame():
+    """Also where the last moment, from its share of the time, is rounded down."""
+    random = np.random.default_rng(0)
+    for _ in range(500):
+        seconds = np.cumsum(random.uniform(0.01, 0.1, random.integers(2, 50)))
+        share = random.uniform(0.1, 0.9)
+        parts = [Windows(1).of(seconds, part) for part in ((0.0, share), (share, 1.0))]
+        assert [int(w[0]) for found in parts for w in found] == list(range(len(seconds)))
+
+
 def test_a_part_without_room_has_no_clip():
     assert Windows(8).of(STEADY, (0.9, 1.0)) == []
     assert Windows(8).of(np.zeros(1), (0.9, 1.0)) == []
@@ -69,6 +79,21 @@ def test_rates():
     assert Windows(8).rate(STEADY) == pytest.approx(10.0)
     assert Windows(8, 4.0).rate(STEADY) == 4.0
     assert Windows(1).rate(np.zeros(1)) == 1.0
+
+
+@pytest.mark.parametrize("fps", [12.0, 24000 / 1001, 25.0, 30000 / 1001, 60000 / 1001, 60.0])
+def test_times_rounded_to_milliseconds_keep_their_rate(fps):
+    """As mkv and webm store them; dropped frames leave gaps."""
+    seconds = np.round(np.arange(3600) / fps, 3)
+    kept = np.delete(seconds, [100, 101, 102, 900])
+    for times in (seconds, kept):
+        assert Windows(16).rate(times) == pytest.approx(fps, rel=1e-4)
+    starts = [seconds[window[0]] for window in Windows(16, hop=10.0).of(seconds)]
+    assert np.allclose(np.diff(starts), 10.0, atol=0.5 / fps + 1e-3)
+
+
+def test_the_rate_of_steps_that_agree_in_nothing():
+    assert Windows(2).rate(np.array([0.0, 0.1, 1.1])) == pytest.approx(10.0)
 
 
 @pytest.mark.parametrize("wrong", [{"frames": 0}, {"fps": -1.0}, {"hop": 0.0}, {"most": 0}])

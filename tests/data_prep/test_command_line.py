@@ -34,6 +34,12 @@ def prepare(source: str, path: str, *, out: str, loud: bool = False, work: Work 
         loud: say more.
         work: how.
     """
+    if path == "stopped":
+        raise KeyboardInterrupt
+    if path == "network":
+        raise OSError(5, "Input/output error")
+    if path == "locked":
+        raise PermissionError(13, "Permission denied", path)
     if path == "nowhere":
         raise ValueError("There is\n[nothing] here.")
     CALLS.append({"source": source, "path": path, "out": out, "loud": loud, "work": work})
@@ -127,6 +133,21 @@ def test_wrong_input_is_exit_status_1(
         run(*words)
     assert told in capsys.readouterr().err
     assert caught.value.code == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("locked", 1, "Error: [Errno 13] Permission denied: 'locked'\n"),
+        ("stopped", 130, "Stopped.\n"),
+    ],
+)
+def test_refused_files_and_interrupts_are_one_line(path, status, told, capsys) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run("videos", path, "--out", "o")
+    assert (caught.value.code, capsys.readouterr().err) == (status, told)
+    with pytest.raises(OSError, match="Input/output"):
+        run("videos", "network", "--out", "o")
 
 
 def test_help_tells_what_parameters_are(capsys: pytest.CaptureFixture[str]) -> None:

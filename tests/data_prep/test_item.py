@@ -1,11 +1,16 @@
 import errno
+import io
 import struct
+import tempfile
 import zlib
+from pathlib import Path
 
 import pytest
+from PIL import Image, UnidentifiedImageError
 
 from data_prep.item import is_damage, make_clips
 from jepakit.data.members import EncodedSample, encode_sample
+from jepakit.data.schema import BadSample
 from jepakit.data.shard_writer import Reject
 
 
@@ -63,6 +68,16 @@ def test_what_is_not_the_fault_of_the_input_stops_the_job(noise, description, tr
         made(noise(3, trouble), description)
 
 
+def failing(error):
+    class Failing:
+        name = "failing"
+
+        def make(self, form):
+            raise error
+
+    return Failing()
+
+
 class OutOfMemoryError(RuntimeError):
     """Named as that of torch."""
 
@@ -98,6 +113,65 @@ def test_damage_and_other_errors():
         OutOfMemoryError(),
     ]
     assert not any(map(is_damage, others))
+
+
+def test_the_stated_cause_tells_too():
+    """Readers name the file in an error of their own, which must not hide the full disk."""
+    for cause, damaged in [
+        (OSError(errno.EMFILE, "too many files"), False),
+        (ImportError("h5py"), False),
+        (OSError("not an HDF5 file"), True),
+    ]:
+        error = BadSample("a.mp4: cannot be opened")
+        error.__cause__ = cause
+        assert is_damage(error) is damaged
+
+
+@pytest.mark.parametrize(
+    ("root", "text"),
+    [
+        ("{}/one", "{}/one/sub/a.mp4: broken"),
+        ("{}/one/", "{}/one/sub/a.mp4: broken"),
+        ("one", "one/sub/a.mp4: broken"),
+        (".", "sub/a.mp4: broken"),
+        ("{}/one/list.txt", "{}/one/sub/a.mp4: broken"),
+        ("s3://bucket/one/", "s3://bucket/one/sub/a.mp4: broken"),
+    ],
+)
+def test_reasons_do_not_say_where_the_inputs_lie(description, tmp_path, monkeypatch, root, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "list.txt").touch()
+    root, error = root.format(tmp_path), ValueError(text.format(tmp_path))
+    (reject,) = make_clips(failing(error), description.form, root=root)
+    assert reject.reason == "ValueError: sub/a.mp4: broken"
+
+
+def test_inputs_that_went_away_are_not_damage(description, tmp_path):
+    """A disk that was unmounted, or a machine of the cluster that never had it."""
+    gone = failing(FileNotFoundError(errno.ENOENT, "No such file"))
+    with pytest.raises(FileNotFoundError, match="cannot be seen from this machine"):
+        list(make_clips(gone, description.form, root=str(tmp_path / "mounted")))
+    (reject,) = make_clips(gone, description.form, root=str(tmp_path))
+    assert "No such file" in reject.reason
+
+
+def test_reasons_are_the_same_in_every_run(description):
+    def reason():
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                Image.open(Path(folder) / "clip.png")
+        except FileNotFoundError as missing:
+            name = missing.filename
+        try:
+            Image.open(io.BytesIO(b"no picture"))
+        except UnidentifiedImageError as error:
+            unknown = ValueError(f"{error}; {name}")
+        (reject,) = make_clips(failing(unknown), description.form)
+        return reject.reason
+
+    expected = "ValueError: cannot identify image file <_io.BytesIO object>; clip.png"
+    assert reason() == reason() == expected
 
 
 @pytest.mark.parametrize("module", ["av", "PIL", "tarfile", "zipfile", "json"])

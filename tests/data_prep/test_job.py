@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,8 @@ def test_a_split_of_rejects_is_told_and_no_clip_at_all_is_an_error(
     items = {"train": [noise(1)], "val": [noise(2, "assert")]}
     manifest = run_job(tmp_path / "some", description, items)
     assert [shard.samples for shard in manifest.shards] == [1, 0]
-    assert "Split val has no clip: all its inputs are in rejects.json" in capsys.readouterr().out
+    told = "Split val has no clip: all its inputs are in rejects.json; AssertionError: polygon"
+    assert told in capsys.readouterr().out
     del items["train"]
     with pytest.raises(ValueError, match=r"No input gave a clip.*polygon is not convex"):
         run_job(tmp_path / "none", description, items)
@@ -74,6 +76,24 @@ def test_another_data_set_in_the_folder_is_refused(noise, description, tmp_path)
     run_job(tmp_path, description, {"train": [noise(1)]}, Job(workers=1, shard_items=2))
     with pytest.raises(ValueError, match="made with other settings"):
         run_job(tmp_path, description, {"train": [noise(2)]}, Job(workers=1, shard_items=2))
+
+
+def test_a_data_set_that_would_be_hidden_is_refused(noise, description, tmp_path):
+    """Its shards have other names, or there are more of them."""
+    whole = {"train": [noise(i) for i in range(4)]}
+    job = Job(shard_items=2)
+    run_job(tmp_path, description, whole, job)
+    before = tree(tmp_path)
+    for told, items in [
+        (description, {"test": [noise(9)]}),
+        (description, {"train": whole["train"][:2]}),
+        (replace(description, source="else"), {**whole, "val": [noise(9)]}),
+    ]:
+        with pytest.raises(ValueError, match=r"holds .*\.json, made with other settings or of"):
+            run_job(tmp_path, told, items, job)
+    assert tree(tmp_path) == before
+    run_job(tmp_path, description, {**whole, "val": [noise(9)]}, job)  # more of the same
+    assert len(ShardReader(str(tmp_path))) == 5
 
 
 @pytest.mark.parametrize("wrong", [{"workers": 0}, {"shard_items": 0}, {"cpus": -1.0}])

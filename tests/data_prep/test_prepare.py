@@ -1,20 +1,26 @@
 import json
+import os
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from gray_videos import write_video
 from made_up_readers import MadeUp, source_of
 
 from data_prep import prepare as module
 from data_prep.cutting import Cutting
 from data_prep.masks.methods import Finding
 from data_prep.masks.object_filter import ObjectFilter
+from data_prep.masks.sam2 import Sam2
 from data_prep.prepare import divide, prepare
 from jepakit.data.shard_reader import ShardReader
 
 CUTTING = Cutting(frames=4, size=24, patch=8, image="png")
 SMALL = {"cutting": CUTTING}
 ALL = Finding(objects=ObjectFilter(min_area=0.0))
+OWN_FILTER = Sam2(Path("weights"), objects=ObjectFilter(top=3))
 
 
 @pytest.fixture
@@ -53,7 +59,7 @@ def held(reader):
 def test_damaged_videos_are_listed_and_the_rest_is_kept(made_up, tmp_path):
     readers = [MadeUp("good"), MadeUp("breaks", breaks_at=9), MadeUp("worst", breaks_at=0)]
     made_up([*readers, MadeUp("bare", masks=False)])
-    prepare("made_up", "x", masks="given", out=str(tmp_path), val_share=0.0, finding=ALL, **SMALL)
+    prepare("made_up", ".", masks="given", out=str(tmp_path), val_share=0.0, finding=ALL, **SMALL)
     rejects = json.loads((tmp_path / "rejects.json").read_bytes())
     told = {entry["item"]: entry["reason"] for entry in rejects}
     assert set(told) == {"breaks", "worst", "bare"}
@@ -85,17 +91,69 @@ def test_a_segmenter_by_its_name(made_up, tmp_path):
     assert masks["quality"]["frame_overlap"] > 0.8
 
 
+def rewrite(**options):
+    return {"masks": "none", "licence": "CC0-1.0", **SMALL, **options}
+
+
+def test_finished_shards_of_other_inputs_are_not_taken_for_those_of_this_job(tmp_path):
+    """Their files have the same names."""
+    for name, frames in (("one", 8), ("two", 12)):
+        folder = tmp_path / name / "videos"
+        folder.mkdir(parents=True)
+        for number in range(3):
+            write_video(folder / f"v{number}.mp4", frames)
+    out = str(tmp_path / "out")
+    prepare("videos", str(tmp_path / "one" / "videos"), **rewrite(out=out))
+    with pytest.raises(ValueError, match="other settings or of other inputs"):
+        prepare("videos", str(tmp_path / "two" / "videos"), **rewrite(out=out))
+
+
+def test_new_labels_of_a_list_are_noticed_and_its_place_is_not(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            write_video(tmp_path / name / f"v{number}.mp4", 8)
+        lines = "v0.mp4 0\nv1.mp4 1\nv2.mp4 2\nv3.mp4 0\nv4.mp4 0\n"  # the last one is missing
+        (tmp_path / name / "list.txt").write_text(lines)
+        listed = str(tmp_path / name / "list.txt")
+        prepare("videos", listed, **rewrite(out=str(tmp_path / name / "out")))
+    one, two = (tmp_path / name / "out" for name in ("one", "two"))
+    files = sorted(path.name for path in one.iterdir())
+    assert [(one / name).read_bytes() for name in files] == [
+        (two / name).read_bytes() for name in files
+    ]
+    assert "v4.mp4" in (one / "rejects.json").read_text()
+    (tmp_path / "one" / "list.txt").write_text(lines.replace("v1.mp4 1", "v1.mp4 2"))
+    with pytest.raises(ValueError, match="other settings or of other inputs"):
+        prepare("videos", str(tmp_path / "one" / "list.txt"), **rewrite(out=str(one)))
+
+
+def test_names_that_are_not_unicode(tmp_path):
+    write_video(tmp_path / "a.mp4", 8)
+    strange = os.fsencode(tmp_path) + b"/b\xff.mp4"
+    shutil.copy(tmp_path / "a.mp4", strange)
+    prepare("videos", str(tmp_path), **rewrite(out=str(tmp_path / "out")))
+    assert len(ShardReader(str(tmp_path / "out"))) == 4
+
+
 def test_refusals(made_up, tmp_path):
     made_up([MadeUp("a")])
     for options, words in [
         ({"masks": "sam"}, "checkpoint"),
         ({"masks": "sam2"}, "weights"),
+        ({"masks": "sam2", "finding": Finding(sam2=OWN_FILTER)}, r"--objects, not --sam2\.objects"),
         ({"masks": "none", "val_share": 1.0}, "val_share"),
         ({"masks": "none", "cutting": replace(CUTTING, size=20)}, "divide"),
+        ({"masks": "none", "cutting": replace(CUTTING, frames=0)}, "positive"),
+        ({"masks": "none", "cutting": replace(CUTTING, tubelet=0)}, "positive"),
         ({"masks": "none", "cutting": replace(CUTTING, fps=-1.0)}, "fps"),
     ]:
         with pytest.raises(ValueError, match=words):
             prepare("made_up", "x", out=str(tmp_path / "d"), **{**SMALL, **options})
+    made_up([MadeUp("a")], has_masks=False)
+    with pytest.raises(ValueError, match="'made_up' has no masks of its own; choose another"):
+        prepare("made_up", "x", masks="given", out=str(tmp_path / "d"), **SMALL)
+    assert not (tmp_path / "d").exists()
     made_up([MadeUp("a")], licence=None)
     with pytest.raises(ValueError, match="--licence"):
         prepare("made_up", "x", masks="none", out=str(tmp_path / "d"), **SMALL)

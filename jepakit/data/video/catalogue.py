@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -100,8 +100,8 @@ def read_catalogue(path: str, *, classes: Sequence[str] | None = None) -> Catalo
             training folder.
 
     Raises:
-        ValueError: no videos, a line that cannot be understood, a video listed twice, or a class
-            that is not in ``classes``.
+        ValueError: no videos, a folder that may not be read, a line that cannot be understood, a
+            video listed twice, or a class that is not in ``classes``.
     """
     source = Path(path)
     if source.is_dir():
@@ -130,7 +130,7 @@ def read_catalogue(path: str, *, classes: Sequence[str] | None = None) -> Catalo
 def _from_folder(folder: Path, classes: Sequence[str] | None) -> Catalogue:
     names = sorted(
         Path(os.path.relpath(parent, folder), name).as_posix()
-        for parent, _, files in os.walk(folder, followlinks=True)
+        for parent, files in _folders(folder)
         for name in files
         if is_known(name) and name[0] != "."
     )
@@ -154,6 +154,27 @@ def _from_folder(folder: Path, classes: Sequence[str] | None) -> Catalogue:
     return Catalogue(tuple(map(Entry, keys_of(names), paths, labels)), tuple(known))
 
 
+def _folders(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each folder below with its files; links that lead back to where they lie are left out."""
+    chains: dict[str, tuple[Path, ...]] = {str(folder): (folder.resolve(),)}  # above and with each
+    for parent, inner, files in os.walk(folder, onerror=_refuse, followlinks=True):
+        chain = chains.pop(parent)
+        for name in tuple(inner):
+            place = Path(parent, name).resolve()
+            if any(above.is_relative_to(place) for above in chain):
+                inner.remove(name)
+            chains[os.path.join(parent, name)] = (*chain, place)
+        yield parent, files
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be listed would make a smaller catalogue without a word."""
+    raise ValueError(
+        f"Cannot list the folder {error.filename}: {error.strerror}. Grant the right to read it, "
+        "or give a folder or a list without it."
+    ) from error
+
+
 def keys_of(names: Sequence[str]) -> list[str]:
     """Keys that resemble relative paths; where two would be equal or too long, with a hash.
 
@@ -169,4 +190,4 @@ def keys_of(names: Sequence[str]) -> list[str]:
 
 
 def _hash(name: str) -> str:
-    return hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
+    return hashlib.blake2b(name.encode(errors="backslashreplace"), digest_size=6).hexdigest()

@@ -22,7 +22,7 @@ def read_list(path: Path) -> list[tuple[int, Path, int | None]]:
             names the list and the line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not text in UTF-8: {error}.") from error
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]

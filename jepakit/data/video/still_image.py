@@ -46,7 +46,8 @@ class StillImage(FrameSource):
         """The picture, turned as its EXIF orientation says.
 
         Raises:
-            BadSample: no such file, or not a picture that Pillow reads.
+            BadSample: no such file, not a picture that Pillow reads, or grey levels of more than 8
+                bits, which it would clip to white.
         """
         for _ in numbers:
             yield self._decode()
@@ -54,6 +55,8 @@ class StillImage(FrameSource):
     def _decode(self) -> UInt8[ndarray, "h w 3"]:
         try:
             with Image.open(self.path) as picture:
+                if picture.mode[0] in "IF":
+                    raise ValueError(f"mode {picture.mode}; 8 bits per colour expected")
                 return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
         except _ERRORS as error:
             raise BadSample(f"{self.path}: {error}") from error

@@ -268,7 +268,7 @@ def test_clips_by_another_field_or_each_for_itself(tmp_path: Path) -> None:
     items = {"train": [NoiseItem(0, clips=4)]}
     run_job(tmp_path / "one", DESCRIPTION, items, Job())
     one, out = str(tmp_path / "one"), str(tmp_path / "out")
-    with pytest.raises(ValueError, match="1 groups are too few"):
+    with pytest.raises(ValueError, match="1 groups are too few for 1 in val"):
         split(one, out)
     with pytest.raises(ValueError, match=r"no 'camera' among its details \['group'\]; --by key"):
         split(one, out, by="camera")

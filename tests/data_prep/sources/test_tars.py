@@ -102,6 +102,29 @@ def test_what_carries_code_or_leaves_its_folder_is_rejected_and_never_run(tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar", "v.mp4"]
 
 
+def test_links_and_sparse_files_are_not_lost_without_a_word(tmp_path, video):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, kind in [("a", tarfile.REGTYPE), ("b", tarfile.LNKTYPE), ("c", tarfile.SYMTYPE)]:
+            info = tarfile.TarInfo(f"{name}.mp4")
+            info.type, info.linkname = kind, "a.mp4"
+            info.size = len(video) if kind == tarfile.REGTYPE else 0
+            tar.addfile(info, io.BytesIO(video))
+        folder = tarfile.TarInfo("folder")
+        folder.type = tarfile.DIRTYPE
+        tar.addfile(folder)
+    said = faults(SOURCE.find(path))
+    assert sorted(said) == ["a.tar/b.mp4", "a.tar/c.mp4"]
+    assert all("is a link" in reason for reason in said.values())
+
+
+def test_numbers_that_are_not_json_become_null(tmp_path, video):
+    members = [("a.mp4", video), ("a.json", b'{"p": NaN, "q": [-Infinity, 2]}')]
+    (reader,) = SOURCE.find(write_tar(tmp_path / "a.tar", members))
+    with reader.open() as footage:
+        assert footage.details == {"json": {"p": None, "q": [None, 2]}}
+
+
 def test_samples_that_make_no_clip(tmp_path, video):
     members = [
         ("none.json", b"{}"),

@@ -17,6 +17,7 @@ def test_grid_and_round_trip():
         ({"patch": 7}, "patches of 7"),
         ({"image": "webp"}, "'jpg', 'png' or 'mp4', got 'webp'"),
         ({"subsampling": "420"}, "leaks colour"),
+        ({"quality": 0}, "quality from 1 to 100, got 0"),
         ({"height": 36, "patch": 4}, "multiple of 8"),
         ({"frames": 4096}, "at most 65535 rows"),
     ],

@@ -29,6 +29,12 @@ def test_round_trip_keeps_undefined_labels(meta, form):
     assert read["times"] == [0.0, 0.25, 0.5, 0.75]
 
 
+def test_what_could_not_be_read_again_is_not_written(meta, form):
+    text = "\u00e9" * (MAX_BYTES // 6)  # six bytes each in JSON
+    with pytest.raises(ValueError, match=rf"at most {MAX_BYTES} are read"):
+        encode_meta({**meta, "details": {"caption": text}}, "a-1", form)
+
+
 @pytest.mark.parametrize("key", ["", "A", "a.b", "a/b", "../a", "a b", "é", "a" * 81, "a\n"])
 def test_keys(meta, form, key):
     with pytest.raises(ValueError, match="1 to 80 of a-z"):

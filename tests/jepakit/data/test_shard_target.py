@@ -54,6 +54,15 @@ def test_files_appear_whole_or_not_at_all(target):
     assert target.names() == set()
 
 
+def test_users_of_one_machine_do_not_share_a_folder(tmp_path, memory, monkeypatch):
+    """The first would own it, and the second could not write there."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for number, user in enumerate((1001, 1002), 1):
+        monkeypatch.setattr(os, "getuid", lambda user=user: user)
+        with RemoteTarget(memory).writing("a.json"):
+            assert len(list(tmp_path.iterdir())) == number
+
+
 def test_size_is_checked(target):
     with target.writing("a.tar") as stream:
         stream.write(b"abc")

@@ -14,6 +14,7 @@ import pytest
 from jepakit.data.atomic import atomic_file
 from jepakit.data.members import EncodedSample, encode_sample
 from jepakit.data.shard_reader import ShardReader
+from jepakit.data.shard_target import LocalTarget
 from jepakit.data.shard_writer import Reject, finished_shard, write_shard
 
 
@@ -134,6 +135,7 @@ def slow_writer(folder: str) -> None:
     names = [f"train-{shard:06d}" for shard in range(6)]
     for shard, name in enumerate(names):
         write_shard(Path(folder), name, samples(shard), split="train", spec=description.digest())
+    LocalTarget(Path(folder)).clear("manifest.json")  # as a job does
     merge_manifest(Path(folder), description, names)
 
 

@@ -44,10 +44,24 @@ def test_remote_shards_are_read_through_the_cache(remote, tmp_path):
     reader = ShardReader("memory://bucket", cache=str(cache))
     local = ShardReader(str(tmp_path / "made"))
     assert [s.key for s in reader] == [s.key for s in local]
-    assert sorted(p.name for p in cache.glob("*/*.tar")) == [s.name + ".tar" for s in remote.shards]
+    assert sorted(p.name for p in cache.glob("*/*.tar")) == [
+        f"{s.name}.{s.sha256[:16]}.tar" for s in remote.shards
+    ]
     fsspec.filesystem("memory").rm("/bucket/train-000000.tar")
     with reader.open(0) as stored:  # still there
         assert stored.frames().shape == (4, 32, 32, 3)
+
+
+def test_a_data_set_made_anew_at_its_address_is_fetched_anew(remote, make_set, tmp_path):
+    cache = str(tmp_path / "cache")
+    old = [sample.key for sample in ShardReader("memory://bucket", cache=cache)]
+    make_set(tmp_path / "other", {"train": [1, 3]})
+    system = fsspec.filesystem("memory")
+    for path in (tmp_path / "other").iterdir():
+        system.pipe_file(f"/bucket/{path.name}", path.read_bytes())
+    new = [sample.key for sample in ShardReader("memory://bucket", cache=cache)]
+    assert new == [sample.key for sample in ShardReader(str(tmp_path / "other"))]
+    assert len(new) != len(old)
 
 
 def test_a_missing_remote_shard_is_an_error_at_start(remote, tmp_path):

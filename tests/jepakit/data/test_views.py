@@ -110,11 +110,12 @@ def test_stored_coverage_is_refused_where_it_would_be_wrong(change, options, wor
 @pytest.mark.parametrize(
     ("change", "options", "words"),
     [
-        ({"frames": 16}, {}, "takes 16 frames at stride 1, but the clips have 8"),
-        ({"frames": 4}, {"stride": 3}, "takes 4 frames at stride 3"),
+        ({"frames": 16}, {}, "16 frames at stride 1, .* have 8. It needs clips of 16"),
+        ({"frames": 4}, {"stride": 3}, "takes 4 frames at stride 3.* clips of 10 frames"),
         ({"frames": 3}, {}, "3 frames .* do not divide"),
         ({}, {"stride": 0}, "stride 0"),
         ({"size": (16, 16)}, {}, "16x16 pixels, the clips are 32x32.*crop=True"),
+        ({"size": (64, 64)}, {}, r"64x64 pixels, the clips are 32x32\. Prepare .* size\.$"),
         ({"size": (64, 16)}, {"crop": True}, "Cannot cut 64x16 pixels from 32x32"),
     ],
 )

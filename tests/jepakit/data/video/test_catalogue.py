@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -66,12 +67,39 @@ def test_linked_folders_are_followed(tmp_path):
     assert [e.key for e in read_catalogue(str(tmp_path / "here")).entries] == ["dog-a"]
 
 
+def test_a_folder_that_may_not_be_read_is_not_passed_over(tmp_path, monkeypatch):
+    touch(tmp_path, "dog/a.mp4", "cat/b.mp4")
+    plain = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "dog":
+            raise PermissionError(13, "Permission denied", path)
+        return plain(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(ValueError, match=r"Cannot list the folder .*dog: Permission denied"):
+        read_catalogue(str(tmp_path))
+
+
+def test_links_in_a_circle_name_no_video_twice(tmp_path):
+    touch(tmp_path / "here", "dog/a.mp4", "cat/b.mp4")
+    (tmp_path / "here" / "dog" / "up").symlink_to("..")
+    (tmp_path / "here" / "dog" / "above").symlink_to(tmp_path)
+    touch(tmp_path / "far", "c.mp4")
+    (tmp_path / "here" / "far").symlink_to(tmp_path / "far")
+    (tmp_path / "far" / "back").symlink_to(tmp_path / "here" / "dog")  # not above: followed
+    (tmp_path / "far" / "round").symlink_to(tmp_path / "here" / "far")
+    keys = [entry.key for entry in read_catalogue(str(tmp_path / "here")).entries]
+    assert keys == ["cat-b", "dog-a", "far-back-a", "far-c"]
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
         ("a.csv", "v/one.mp4 3\nv/sub/two.mp4 0\n\n"),
         ("a.txt", "v/one.mp4::3\nv/sub/two.mp4::0\n"),
         ("a.csv", "v/one.mp4,3\nv/sub/two.mp4, 0"),
+        ("a.csv", "\ufeffv/one.mp4,3\r\nv/sub/two.mp4,0\r\n"),
         ("a.txt", "v/one.mp4\t3\r\nv/sub/two.mp4   0\r\n"),
     ],
 )

@@ -4,6 +4,7 @@ from PIL import Image
 
 from jepakit.data.schema import BadSample
 from jepakit.data.video.decoder import open_video
+from jepakit.data.video.still_image import StillImage
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
@@ -42,6 +43,13 @@ def test_a_damaged_picture_is_named(tmp_path, content):
         pytest.raises(BadSample, match=r"a\.png: "),
     ):
         list(video.frames([0]))
+
+
+@pytest.mark.parametrize(("dtype", "name"), [("u2", "a.png"), ("f4", "a.tif"), ("i4", "a.tif")])
+def test_levels_of_more_than_8_bits_are_refused_rather_than_clipped(tmp_path, dtype, name):
+    Image.fromarray(np.full((20, 30), 300, dtype)).save(tmp_path / name)
+    with pytest.raises(BadSample, match=r"mode [IF].*8 bits per colour"):
+        list(StillImage(str(tmp_path / name)).frames([0]))
 
 
 def test_a_truncated_picture(tmp_path):

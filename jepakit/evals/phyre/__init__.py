@@ -1,0 +1,1 @@
+"""The official PHYRE evaluation: actions ranked by what frozen features say, scored by AUCCESS."""

@@ -1,0 +1,78 @@
+"""From a run folder to a table of agents on toy tasks, and what is refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from toy_tasks import near, toy_tasks
+
+from jepakit.evals.phyre import actions as bank_module
+from jepakit.evals.phyre import evaluation
+from jepakit.evals.phyre.command import evaluate_phyre
+from jepakit.training.checkpoint_io import DurableCheckpointIO
+from jepakit.training.runs import build_run
+
+ENCODER = {"width": 24, "depth": 1, "heads": 2, "frames": 4, "size": 16, "patch": 8, "tubelet": 2}
+MODEL = {
+    "class_path": "cjepa.CausalJEPA",
+    "init_args": {
+        "encoder": ENCODER,
+        "masker": "jepakit.masks.ObjectMasker",
+        "predictor": {
+            "class_path": "cjepa.Predictor",
+            "init_args": {"width": 16, "depth": 1, "heads": 2},
+        },
+    },
+}
+SMALL = {"tasks_per_template": 1, "actions": 20, "draws": 50, "device": "cpu"}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setattr(bank_module, "attempt", near)
+    monkeypatch.setattr(evaluation, "official_tasks", lambda path: toy_tasks(10, 2))
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump({"model": MODEL}))
+    state = {"state_dict": build_run(folder).state_dict()}
+    DurableCheckpointIO().save_checkpoint(state, folder / "checkpoints" / "last.ckpt")
+    return folder
+
+
+def test_from_run_to_files(run, tmp_path, capsys):
+    evaluate_phyre(str(run), folds=[0], bank=str(tmp_path / "bank"), **SMALL)
+    record = json.loads((run / "phyre_ball_cross_template.json").read_text())
+    names = ["encoder", "random init", "pixels", "MEM nearest", "MEM rate", "random"]
+    assert [score["agent"] for score in record["scores"]] == names
+    assert len(record["scores"][-1]["by_repetition"]) == 20
+    assert record["source"]["run"] == "run, last checkpoint"
+    assert "AUCCESS" in capsys.readouterr().out
+    assert len(list((tmp_path / "bank" / "seed0").glob("*.npz"))) == 10
+
+
+def test_refusals(run, tmp_path, monkeypatch):
+    bank = str(tmp_path / "bank")
+    with pytest.raises(SystemExit, match=r"evaluate.py phyre: .*from 0 to 9; got \[12\]"):
+        evaluate_phyre(str(run), folds=[12], bank=bank, **SMALL)
+    with pytest.raises(SystemExit, match="absent is no run folder"):
+        evaluate_phyre(str(tmp_path / "absent"), bank=bank, **SMALL)
+    with pytest.raises(SystemExit, match=r"has no best\.ckpt"):
+        evaluate_phyre(str(run), checkpoint="best", bank=bank, **SMALL)
+    with pytest.raises(SystemExit, match="got 0 and 1"):
+        evaluate_phyre(str(run), negatives=0, bank=bank, **SMALL)
+    never = bank_module.Status.NOT_SOLVED
+    monkeypatch.setattr(bank_module, "attempt", lambda task, action: never)
+    with pytest.raises(SystemExit, match=r"0 of the .* training tasks solve their task"):
+        evaluate_phyre(str(run), bank=str(tmp_path / "none"), **SMALL)
+
+
+def test_signature_needs_no_torch():
+    code = "import sys, jepakit.evals.phyre.command; print('torch' in sys.modules)"
+    root = Path(__file__).resolve().parents[4]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert done.stdout.strip() == "False"
