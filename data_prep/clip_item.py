@@ -116,11 +116,12 @@ class VideoItem:
             held = {number: kept for number, kept in held.items() if number >= window[0]}
 
     def _fitted(self, picture: Any, ids: Any, size: int) -> tuple[Any, Any, Any]:
-        fit, wanted = self.making.fit, self.making.masks.size
+        fit = self.making.fit
         if ids is not None and ids.shape != picture.shape[:2]:
             raise ValueError(f"Masks of {ids.shape} for a picture of {picture.shape[:2]}.")
         small = fitted(picture, size, fit)
-        fine = small if wanted in (None, size) else fitted(picture, wanted, fit)
+        wanted = self.making.masks.side(size, min(picture.shape[:2]))
+        fine = small if wanted == size else fitted(picture, wanted, fit)
         return small, fine, None if ids is None else fitted_ids(ids, size, fit)
 
     def _sample(self, footage: Footage, clip: Clip, key: str, form: ClipFormat) -> Sample:

@@ -24,9 +24,9 @@ class Finding:
 
     Args:
         objects: what counts as an object, whoever proposes it.
-        mask_size: side in pixels of the frames in which objects are sought; by default that of the
-            data set. Networks find more in larger frames; in those of 64 pixels ``regions`` can
-            take the blurred outline of a small thing for a thing.
+        mask_size: side in pixels of the frames in which objects are sought; by default 224, less
+            where pictures are smaller, more where clips are larger. Networks find more in larger
+            ones.
         linking: how the masks of an object are found again in the next frames.
         regions: of the method of that name.
         motion: of the method of that name.

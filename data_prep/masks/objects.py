@@ -17,6 +17,8 @@ from data_prep.masks.segmenter import Segmentation, Segmenter
 from data_prep.pictures import fitted_ids
 from jepakit.data.schema import MAX_OBJECTS
 
+LOOKED_AT = 224
+"""Pixels. In frames of 64, ``regions`` takes the blurred outline of a small thing for a thing."""
 _ALL = ObjectFilter(min_area=0.0, max_area=1.0, top=MAX_OBJECTS)
 
 
@@ -44,12 +46,24 @@ class Masks:
     Attributes:
         method: a segmenter, ``given`` for the source's own masks, or ``none``.
         objects: which of the source's own masks are kept.
-        size: side in pixels of the frames in which a segmenter looks; None is that of the data set.
+        size: side in pixels of the frames in which a segmenter looks; None is ``LOOKED_AT``, or the
+            side of a smaller picture, or the side of larger clips.
     """
 
     method: Segmenter | Literal["given", "none"]
     objects: ObjectFilter
     size: int | None = None
+
+    def side(self, clip: int, picture: int) -> int:
+        """Side of the frames in which objects are sought.
+
+        Args:
+            clip: side of the clip's frames.
+            picture: shorter side of the source's pictures.
+        """
+        if not isinstance(self.method, Segmenter):
+            return clip
+        return self.size or max(clip, min(LOOKED_AT, picture))
 
     @property
     def name(self) -> str:

@@ -51,9 +51,8 @@ class CraftBlock:
 
     @property
     def name(self) -> str:
-        """First and last key, and every scene."""
-        told = ",".join(f"{layout}-{seed}" for layout, seed in self.scenes)
-        return f"{self.keys[0]}..{self.keys[-1]}/{told}"
+        """First and last key and the first scene's seed; layouts stand in the description."""
+        return f"{self.keys[0]}..{self.keys[-1]}/{self.scenes[0][1]}"
 
     def make(self, form: ClipFormat) -> Iterator[Sample]:
         """Ask about all scenes, then play each."""

@@ -140,11 +140,12 @@ class TrajectoryItem:
         self, trajectory: Trajectory, moments: range, size: int
     ) -> tuple[UInt8[ndarray, "t h w 3"], UInt8[ndarray, "t h2 w2 3"]]:
         """Frames in the size of the data set, and in the size in which objects are sought."""
-        fit, wanted = self.making.fit, self.making.masks.size
+        fit = self.making.fit
         frames, fine = [], []
         for picture in trajectory.frames(moments):
             frames.append(fitted(picture, size, fit))
-            if wanted not in (None, size):
+            wanted = self.making.masks.side(size, min(picture.shape[:2]))
+            if wanted != size:
                 fine.append(fitted(picture, wanted, fit))
         stacked = np.stack(frames)
         return stacked, np.stack(fine) if fine else stacked

@@ -128,3 +128,21 @@ def test_parts_and_stretching():
     assert [clip.meta["details"]["frames"][0] for clip in early + late] == [0, 4, 10, 14]
     assert item(MadeUp("a"), part=(0.0, 0.5)).name == "a [0, 0.5]"
     assert early[0].labels[0, 15, 10] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "size", "clip", "picture", "looked_at"),
+    [
+        (RedThings(), None, 64, 360, 224),
+        (RedThings(), None, 64, 100, 100),
+        (RedThings(), None, 256, 360, 256),
+        (RedThings(), None, 64, 48, 64),
+        (RedThings(), 300, 64, 48, 300),
+        ("given", None, 64, 360, 64),
+        ("none", 300, 64, 360, 64),
+    ],
+)
+def test_objects_are_sought_in_larger_frames_than_small_clips_have(
+    method, size, clip, picture, looked_at
+):
+    assert Masks(method, ObjectFilter(), size).side(clip, picture) == looked_at

@@ -99,20 +99,17 @@ class TestAuroc:
 
     def test_pooled_and_within_against_loops(self) -> None:
         rng = np.random.default_rng(0)
-        removals = np.repeat(np.arange(12), 5)
-        truth, score = rng.random(60) < 0.4, rng.integers(0, 6, 60).astype(float)
-        truth[:5] = False  # a removal that reaches nothing is no ranking
-        each = [
-            roc_auc_score(truth[removals == r], score[removals == r])
-            for r in range(12)
-            if 0 < truth[removals == r].sum() < 5
-        ]
-        counts = np.ones((2, 60))
-        counts[1] = np.repeat(rng.integers(1, 4, 12), 5)
+        removals = np.repeat(np.arange(12), rng.integers(3, 9, 12))
+        truth, score = rng.random(len(removals)) < 0.4, rng.integers(0, 6, len(removals)) / 1.0
+        truth[removals == 0] = False  # a removal that reaches nothing is no ranking
+        known = [r for r in range(12) if 0 < truth[removals == r].mean() < 1]
+        each = [roc_auc_score(truth[removals == r], score[removals == r]) for r in known]
+        often = rng.integers(1, 4, 12)
+        counts = np.stack([np.ones(len(removals)), often[removals]])
         found = auroc_within(truth, score, removals)(counts)
+        assert len(known) > 8
         assert found[0] == pytest.approx(np.mean(each))
-        known = [r for r in range(12) if 0 < truth[removals == r].sum() < 5]
-        assert found[1] == pytest.approx(np.average(each, weights=counts[1, ::5][known]))
+        assert found[1] == pytest.approx(np.average(each, weights=often[known]))
 
     def test_removals_of_other_scale_count_alike_within(self) -> None:
         rng = np.random.default_rng(1)

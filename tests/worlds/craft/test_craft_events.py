@@ -20,6 +20,7 @@ def test_falling_into_a_basket():
     told = history(dropped(16.0), STEPS)
     entry, landing = told.first(ENTER_BASKET, 1), told.first(COLLIDE_BASKET, 1)
     assert entry.step < landing.step
+    assert count_events(told.events)[ENTER_BASKET] == 1
     assert not told.happens(COLLIDE_GROUND, 1)
     rim, floor = GROUND + 4.0, GROUND + WALL
     for event, height in ((entry, rim), (landing, floor + SIZES["small"])):

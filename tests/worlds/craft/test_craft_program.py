@@ -82,6 +82,17 @@ def test_ties_and_what_never_happens_have_no_answer():
     assert answer(Program("query_partner", thing=1, attribute="color"), at_once) is None
 
 
+def test_what_happens_at_the_first_collision_is_neither_before_nor_after_it():
+    at_once = worlds(
+        Event(9, COLLIDE_GROUND, 3, 0),
+        Event(9, COLLIDE_OBJECT, 1, 2),
+        Event(12, ENTER_BASKET, 1, 5),
+    )
+    for event, before, after in ((COLLIDE_GROUND, "0", "0"), (ENTER_BASKET, "0", "1")):
+        assert answer(Program("count_around", event, order="before"), at_once) == before
+        assert answer(Program("count_around", event, order="after"), at_once) == after
+
+
 def test_an_answer_that_one_copy_contradicts_is_not_stable():
     program = Program("happens", COLLIDE_GROUND, thing=3)
     same, other = worlds(), worlds(Event(30, COLLIDE_GROUND, 1, 0))

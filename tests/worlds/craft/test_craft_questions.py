@@ -68,6 +68,16 @@ def test_few_questions_of_a_kind_about_a_scene(found):
         assert number <= PER_ANSWER["causal" if template.causal else "descriptive"]
 
 
+def test_what_happens_does_not_tell_what_would_happen(found):
+    counts: dict[tuple[bool, ...], Counter] = {}
+    for candidate in balanced(spread(found, Random(0)), Random(1)):
+        if candidate.program.op == "counterfactual":
+            _, factual, _, moving = candidate.stratum
+            counts.setdefault((factual, moving), Counter())[candidate.answer] += 1
+    assert len(counts) > 1
+    assert all(answers["True"] == answers["False"] > 0 for answers in counts.values())
+
+
 def test_strata_take_turns(found):
     template = TEMPLATES["prevent_2"]
     false = [c for c in found if c.template == template and c.answer == "False"]
