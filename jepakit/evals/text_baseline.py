@@ -49,6 +49,9 @@ class AskedQuestion:
 class TextBaseline:
     """Accuracies of one family, 0..1, with intervals over scenes.
 
+    The intervals take the fitted classifiers as they are. Where words tell nothing, two folds that
+    happen to differ spoil each other's classifiers, and the accuracy varies up to sqrt(2) as much.
+
     Attributes:
         questions: how many there are.
         majority: of always giving the family's most frequent answer, known beforehand.

@@ -64,7 +64,8 @@ def forest_plot(panels: Sequence[ForestPanel]) -> Figure:
     for axes, panel in zip(grid.ravel(), panels, strict=True):
         _draw_panel(axes, panel, looks)
     handles, names = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper left", ncols=len(series), handletextpad=0.3)
+    columns = min(len(series), 4)  # more are wider than the page
+    figure.legend(handles, names, loc="outside upper left", ncols=columns, handletextpad=0.3)
     return figure
 
 

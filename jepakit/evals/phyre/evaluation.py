@@ -205,5 +205,6 @@ def _sizes(folds: Mapping[int, FoldBanks]) -> dict[str, str]:
     return {
         "tasks per fold": told,
         "test actions that solve their task": f"{np.mean(solved):.2%}",
-        "test tasks that an action of the bank solves": f"{np.mean(solvable):.1%}",
+        "test tasks that an action of the bank solves": f"{np.mean(solvable):.1%}, the most that "
+        "any agent can reach",
     }

@@ -39,6 +39,10 @@ def small_sam() -> Any:
     )
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
+        # A buffer that the package draws from torch's own generator.
+        network.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.normal_(
+            generator=generator
+        )
         for name, parameter in network.named_parameters():
             if parameter.ndim > 1:
                 gain = 1 if name.startswith("image_encoder.") else 4

@@ -192,7 +192,8 @@ def test_two_ranks_together_read_what_one_reads_and_one_continues_their_order(vi
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
     command += ["--standalone", str(program), here, str(videos), str(tmp_path)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment["PYTHONPATH"] = str(Path(jepakit.__file__).parents[1])
+    root = Path(jepakit.__file__).parents[1]
+    environment["PYTHONPATH"] = os.pathsep.join([str(root), str(root / "tests")])
     subprocess.run(command, check=True, timeout=120, env=environment, capture_output=True)
     ranks = [json.loads((tmp_path / f"rank{rank}.json").read_bytes()) for rank in (0, 1)]
     together = [
