@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from data_prep.command_line import Command, run_command
 from data_prep.cutting import Cutting
 from data_prep.finished.inspection import inspect
 from data_prep.finished.merging import merge
@@ -18,6 +17,7 @@ from data_prep.simulated.push import push
 from data_prep.simulated.scenes import scenes
 from data_prep.sources.register import SOURCES
 from data_prep.trajectories.command import ClipShape, trajectories
+from jepakit.command_line import Command, run_command
 
 # Data sets that are simulated here.
 WORLDS = {

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from toy_tasks import near, toy_tasks
 
+from jepakit.evals.commands.phyre import PhyreOptions, phyre
 from jepakit.evals.phyre import actions as bank_module
 from jepakit.evals.phyre import evaluation
-from jepakit.evals.phyre.command import evaluate_phyre
 from jepakit.training.checkpoint_io import DurableCheckpointIO
 from jepakit.training.runs import build_run
 
@@ -43,7 +43,7 @@ def run(tmp_path, monkeypatch):
 
 
 def test_from_run_to_files(run, tmp_path, capsys):
-    evaluate_phyre(str(run), folds=[0], bank=str(tmp_path / "bank"), **SMALL)
+    phyre(str(run), folds=[0], options=PhyreOptions(bank=str(tmp_path / "bank"), **SMALL))
     record = json.loads((run / "phyre_ball_cross_template.json").read_text())
     names = ["encoder", "random init", "pixels", "MEM nearest", "MEM rate", "random"]
     assert [score["agent"] for score in record["scores"]] == names
@@ -56,21 +56,21 @@ def test_from_run_to_files(run, tmp_path, capsys):
 def test_refusals(run, tmp_path, monkeypatch):
     bank = str(tmp_path / "bank")
     with pytest.raises(SystemExit, match=r"evaluate.py phyre: .*from 0 to 9; got \[12\]"):
-        evaluate_phyre(str(run), folds=[12], bank=bank, **SMALL)
+        phyre(str(run), folds=[12], options=PhyreOptions(bank=bank, **SMALL))
     with pytest.raises(SystemExit, match="absent is no run folder"):
-        evaluate_phyre(str(tmp_path / "absent"), bank=bank, **SMALL)
+        phyre(str(tmp_path / "absent"), options=PhyreOptions(bank=bank, **SMALL))
     with pytest.raises(SystemExit, match=r"has no best\.ckpt"):
-        evaluate_phyre(str(run), checkpoint="best", bank=bank, **SMALL)
+        phyre(str(run), options=PhyreOptions(checkpoint="best", bank=bank, **SMALL))
     with pytest.raises(SystemExit, match="got 0 and 1"):
-        evaluate_phyre(str(run), negatives=0, bank=bank, **SMALL)
+        phyre(str(run), options=PhyreOptions(negatives=0, bank=bank, **SMALL))
     never = bank_module.Status.NOT_SOLVED
     monkeypatch.setattr(bank_module, "attempt", lambda task, action: never)
     with pytest.raises(SystemExit, match=r"0 of the .* training tasks solve their task"):
-        evaluate_phyre(str(run), bank=str(tmp_path / "none"), **SMALL)
+        phyre(str(run), options=PhyreOptions(bank=str(tmp_path / "none"), **SMALL))
 
 
 def test_signature_needs_no_torch():
-    code = "import sys, jepakit.evals.phyre.command; print('torch' in sys.modules)"
+    code = "import sys, jepakit.evals.commands.phyre; print('torch' in sys.modules)"
     root = Path(__file__).resolve().parents[4]
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root

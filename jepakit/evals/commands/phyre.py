@@ -1,9 +1,10 @@
-"""The PHYRE benchmark on a trained run, as one call."""
+"""``evaluate.py phyre``: AUCCESS on the official PHYRE folds."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -17,36 +18,12 @@ Setup = Literal[
 ]
 
 
-def evaluate_phyre(
-    run: str,
-    *,
-    setup: Setup = "ball_cross_template",
-    folds: Sequence[int] = (0,),
-    tasks: str | None = None,
-    tasks_per_template: int = 10,
-    actions: int = 200,
-    bank: str = "datasets/phyre_actions",
-    checkpoint: Literal["last", "best"] = "last",
-    encoder: Literal["target", "context"] = "target",
-    negatives: int = 4,
-    untrained: int = 1,
-    pixels: int = 16,
-    draws: int = 2000,
-    seed: int = 0,
-    workers: int = 0,
-    batch_size: int = 64,
-    device: str = "auto",
-    out: str | None = None,
-) -> None:
-    """AUCCESS on the official PHYRE folds: a probe of frozen features against five controls.
-
-    Controls: the untrained network, the pixels, memory of what solved other tasks (two kinds), and
-    random actions. Writes phyre_SETUP.json and phyre_SETUP.md.
+@dataclass(frozen=True)
+class PhyreOptions:
+    """How PHYRE is measured.
 
     Args:
-        run: The run folder.
         setup: Tier of the tasks, and whether templates or only tasks are new in the test part.
-        folds: Official folds, 0 to 9; papers report the mean over all ten.
         tasks: tasks.bin.lzma; by default where `python -m worlds.phyre.fetch` puts it.
         tasks_per_template: Tasks of each template in each part of a fold; 0 takes all.
         actions: Valid actions per task that agents learn from and rank; use more than 100.
@@ -61,6 +38,44 @@ def evaluate_phyre(
         workers: Simulating processes; 0 simulates in this one.
         batch_size: Pictures per forward pass.
         device: Where encoders run; auto takes a GPU where there is one.
+    """
+
+    setup: Setup = "ball_cross_template"
+    tasks: str | None = None
+    tasks_per_template: int = 10
+    actions: int = 200
+    bank: str = "datasets/phyre_actions"
+    checkpoint: Literal["last", "best"] = "last"
+    encoder: Literal["target", "context"] = "target"
+    negatives: int = 4
+    untrained: int = 1
+    pixels: int = 16
+    draws: int = 2000
+    seed: int = 0
+    workers: int = 0
+    batch_size: int = 64
+    device: str = "auto"
+
+
+OPTIONS = PhyreOptions()  # as they are by default
+
+
+def phyre(
+    run: str,
+    *,
+    folds: Sequence[int] = (0,),
+    options: PhyreOptions = OPTIONS,
+    out: str | None = None,
+) -> None:
+    """AUCCESS on the official PHYRE folds: a probe of frozen features against five controls.
+
+    Controls: the untrained network, the pixels, memory of what solved other tasks (two kinds), and
+    random actions. Writes phyre_SETUP.json and phyre_SETUP.md.
+
+    Args:
+        run: The run folder.
+        folds: Official folds, 0 to 9; papers report the mean over all ten.
+        options: How PHYRE is measured.
         out: Folder of the results; the run folder if not given.
     """
     from rich.console import Console
@@ -72,20 +87,21 @@ def evaluate_phyre(
     from jepakit.evals.phyre.evaluation import check, evaluate, fold_banks, official_tasks
     from jepakit.evals.phyre.result import PhyreSettings
 
+    o = options
     settings = PhyreSettings(
-        setup, tuple(folds), tasks_per_template, actions, draws=draws, seed=seed
+        o.setup, tuple(folds), o.tasks_per_template, o.actions, draws=o.draws, seed=o.seed
     )
     probes = PhyreProbes(
-        checkpoint, encoder, negatives, untrained, pixels, batch_size, device, seed
+        o.checkpoint, o.encoder, o.negatives, o.untrained, o.pixels, o.batch_size, o.device, o.seed
     )
     try:
         check(settings)
         with Progress(transient=True) as progress:
             entrants = entrants_of(Path(run), probes, progress)
-            every = official_tasks(tasks)
-            stored = ActionBank(bank, seed=seed, workers=workers)
+            every = official_tasks(o.tasks)
+            stored = ActionBank(o.bank, seed=o.seed, workers=o.workers)
             parts = fold_banks(every, stored, settings, progress)
-            source = {"run": f"{Path(run).name}, {checkpoint} checkpoint"}
+            source = {"run": f"{Path(run).name}, {o.checkpoint} checkpoint"}
             result = evaluate(entrants, parts, settings, source=source, progress=progress)
     except (FileNotFoundError, ValueError) as error:
         sys.exit(f"evaluate.py phyre: {error}")

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from data_prep.command_line import Command, run_command
+from jepakit.command_line import Command, run_command
 
 CALLS: list[dict[str, Any]] = []
 

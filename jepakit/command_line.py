@@ -19,9 +19,10 @@ class Command:
     """A function as a sub-command: its signature gives the options, its docstring the help.
 
     Attributes:
-        function: annotated; what it raises as ValueError is the user's to mend.
+        function: annotated; what it raises as ValueError is the user's to mend. Of a class, whose
+            fields are the options, the instance is called.
         positional: parameters without ``--name``, in this order; one annotated as a list takes all
-            that follow. The only one of a command may also be given as an option.
+            that follow, as options annotated as sequences do. The only one of a command may also be given as an option.
         fixed: arguments that this command gives itself.
         summary: one line for the help; by default the first line of the docstring.
         flat: parameters that are groups of options, whose options stand without the group's name:
@@ -40,7 +41,9 @@ class Command:
         for name, kind in self.flat.items():
             parts = {part.name: options.pop(part.name) for part in fields(kind)}
             options[name] = kind(**parts)
-        self.function(**self.fixed, **options)
+        made = self.function(**self.fixed, **options)
+        if isinstance(self.function, type):
+            made()
 
     @property
     def line(self) -> str:
@@ -62,12 +65,23 @@ class Command:
             parser.add_argument(name, type=kind, help=meaning.get(name), **more)
         skip: set[str | int] = {*self.positional, *self.fixed, *self.flat}
         for name, parameter in inspect.signature(self.function).parameters.items():
-            if hints[name] is bool and name not in skip:
-                flag = ActionYesNo(no_prefix="no_")
-                default = parameter.default
-                parser.add_argument(f"--{name}", action=flag, default=default, help=meaning[name])
+            if name in skip:
+                continue
+            default = parameter.default
+            more = {}
+            if hints[name] is bool:
+                more = {"action": ActionYesNo(no_prefix="no_"), "default": default}
+            elif typing.get_origin(hints[name]) is Sequence:
+                (kind,) = typing.get_args(hints[name])
+                more = {"type": kind, "nargs": "+", "default": list(default)}
+            if more:
+                parser.add_argument(f"--{name}", help=meaning.get(name), **more)
                 skip.add(name)
-        parser.add_function_arguments(self.function, as_group=False, as_positional=False, skip=skip)
+        named: dict[str, Any] = {"as_group": False, "as_positional": False, "skip": skip}
+        if isinstance(self.function, type):
+            parser.add_class_arguments(self.function, **named)
+        else:
+            parser.add_function_arguments(self.function, **named)
         for kind in self.flat.values():
             parser.add_class_arguments(kind, as_group=True)
         return parser
