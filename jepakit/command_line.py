@@ -22,7 +22,8 @@ class Command:
         function: annotated; what it raises as ValueError is the user's to mend. Of a class, whose
             fields are the options, the instance is called.
         positional: parameters without ``--name``, in this order; one annotated as a list takes all
-            that follow, as options annotated as sequences do. The only one of a command may also be given as an option.
+            that follow, as options annotated as sequences do. The only one of a command may also be
+            given as an option.
         fixed: arguments that this command gives itself.
         summary: one line for the help; by default the first line of the docstring.
         flat: parameters that are groups of options, whose options stand without the group's name:
