@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+from rich.console import Console
 
 from data_prep.footage import Footage, Reader, Source
 from jepakit.data.storage import REMOTE
@@ -121,7 +123,23 @@ def _find(path: Path, *, wanted: Callable[[str], bool]) -> list[Reader]:
     catalogue = read_catalogue(str(path))
     parents = [Path(entry.path).parent for entry in catalogue.entries]
     root = path if path.is_dir() else Path(os.path.commonpath(parents))
-    return _readers(catalogue, root, wanted, str(path))
+    found = _readers(catalogue, root, wanted, str(path))
+    if path.is_dir():
+        _tell_what_is_left(path, wanted)
+    return found
+
+
+def _tell_what_is_left(folder: Path, wanted: Callable[[str], bool]) -> None:
+    """One line with the endings of files that are not read, so that none is missed in silence."""
+    names = (name for _, _, files in os.walk(folder) for name in files if name[0] != ".")
+    left = Counter(
+        Path(name).suffix.lower() or "without an ending"
+        for name in names
+        if not (is_known(name) and wanted(name))
+    )
+    if left:
+        told = ", ".join(f"{count} {ending}" for ending, count in sorted(left.items()))
+        Console(soft_wrap=True).print(f"Files that are not read: {told}.", markup=False)
 
 
 def _readers(

@@ -142,3 +142,12 @@ def test_damage_shows_when_a_file_is_opened(tmp_path):
     for reader in VIDEOS.find(tmp_path):
         with pytest.raises(BadSample, match=r"[ab]\.mp4"), reader.open():
             pass
+
+
+def test_files_that_are_not_read_are_counted(folder, capsys):
+    VIDEOS.find(folder)
+    assert capsys.readouterr().out == "Files that are not read: 1 .jpg, 1 .png, 1 .txt.\n"
+    IMAGES.find(folder)
+    assert capsys.readouterr().out == "Files that are not read: 3 .mp4, 1 .txt.\n"
+    VIDEOS.find(folder / "b" / "v1.mp4")
+    assert capsys.readouterr().out == ""
