@@ -46,7 +46,7 @@ def verify(data: str) -> None:
     shared = sorted(group for group, found in homes.items() if len(found) > 1 and group != "None")
     if shared:
         console.print(
-            f"Note: {len(shared)} groups have clips in more than one split, such as '{shared[0]}'; "
+            f"Note: groups with clips in more than one split: {len(shared)}, such as '{shared[0]}'; "
             "python -m data_prep split deals whole groups.",
             markup=False,
         )

@@ -116,7 +116,7 @@ def test_verify_notes_groups_that_are_in_two_splits(noise, description, tmp_path
     run_job(tmp_path / "shared", description, items, Job())
     verify(str(tmp_path / "shared"))
     assert (
-        "Note: 1 groups have clips in more than one split, such as 'g'" in capsys.readouterr().out
+        "Note: groups with clips in more than one split: 1, such as 'g'" in capsys.readouterr().out
     )
 
 
