@@ -46,8 +46,8 @@ def verify(data: str) -> None:
     shared = sorted(group for group, found in homes.items() if len(found) > 1 and group != "None")
     if shared:
         console.print(
-            f"Note: groups with clips in more than one split: {len(shared)}, such as '{shared[0]}'; "
-            "python -m data_prep split deals whole groups.",
+            f"Note: groups with clips in more than one split: {len(shared)}, such as '{shared[0]}';"
+            " python -m data_prep split deals whole groups.",
             markup=False,
         )
     if faults or bad or strangers:
