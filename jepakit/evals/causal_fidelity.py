@@ -65,42 +65,6 @@ class FidelityOptions:
     device: str = "auto"
 
 
-def measure_fidelity(
-    run: str,
-    *,
-    data: str,
-    split: str = "val",
-    checkpoint: Literal["last", "best"] = "last",
-    candidates: Candidates = "all",
-    seeds: int = 3,
-    draws: int = 2000,
-    seed: int = 0,
-    device: str = "auto",
-    progress: Progress | None = None,
-) -> FidelityResult:
-    """Rank the objects of a scene by the predicted residual against what a removal truly changes.
-
-    Args:
-        run: The run folder of a model that predicts what a removal changes.
-        data: A data set of clips simulated again without each object.
-        split: Clips that are measured.
-        checkpoint: The last state, or the one with the best monitored value.
-        candidates: Rank all other objects, or only those that can move.
-        seeds: Untrained twins of the model.
-        draws: Bootstrap draws, of whole scenes.
-        seed: Seed of the draws and of the gradient's directions.
-        device: Where the model runs; auto takes a GPU where there is one.
-        progress: A running progress display to draw on.
-
-    Raises:
-        FileNotFoundError: no run, or no such checkpoint.
-        ValueError: the run's model predicts no removal, no such data set or split, clips without
-            re-simulations or of another size, or a truth that is the same for all pairs.
-    """
-    options = FidelityOptions(split, checkpoint, candidates, seeds, draws, seed, device)
-    return RunFidelity(Path(run), data, options=options).measure(progress)
-
-
 class RunFidelity:
     """A trained run, its untrained twins and clips with re-simulations.
 
@@ -111,7 +75,8 @@ class RunFidelity:
 
     Raises:
         FileNotFoundError: no run, or no such checkpoint.
-        ValueError: see :func:`measure_fidelity`.
+        ValueError: the run's model predicts no removal, no such data set or split, clips without
+            re-simulations or of another size, or a truth that is the same for all pairs.
     """
 
     def __init__(self, run: Path, data: str, *, options: FidelityOptions | None = None) -> None:

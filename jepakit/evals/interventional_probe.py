@@ -66,49 +66,6 @@ class InterventionOptions:
     device: str = "auto"
 
 
-def probe_interventions(
-    run: str,
-    *,
-    data: str,
-    train_split: str = "train",
-    test_split: str = "val",
-    checkpoint: Literal["last", "best"] = "last",
-    removals: int = 3,
-    effective: bool = False,
-    seeds: int = 3,
-    draws: int = 2000,
-    seed: int = 0,
-    device: str = "auto",
-    progress: Progress | None = None,
-) -> InterventionResult:
-    """Probe what a model predicts of scenes without an object, for answers about those scenes.
-
-    Args:
-        run: The run folder of a model that predicts what a removal changes.
-        data: A data set of clips simulated again without each object.
-        train_split: Clips that probes learn from.
-        test_split: Clips that they are judged on; no scene may be in both.
-        checkpoint: The last state, or the one with the best monitored value.
-        removals: Removals of each clip, drawn at random.
-        effective: Draw only among removals that visibly change another object.
-        seeds: Repetitions; each has its own untrained twin and its own selection part.
-        draws: Bootstrap draws, of whole scenes.
-        seed: Seed of the draw of removals.
-        device: Where the model runs; auto takes a GPU where there is one.
-        progress: A running progress display to draw on.
-
-    Raises:
-        FileNotFoundError: no run, or no such checkpoint.
-        ValueError: the run's model predicts no removal, no such data set or split, clips without
-            re-simulations or of another size, or scenes on both sides.
-    """
-    options = InterventionOptions(
-        checkpoint, train_split, test_split, removals, effective, seed, device
-    )
-    settings = ProbeSettings(seeds=seeds, draws=draws)
-    return RunInterventions(Path(run), data, options=options, settings=settings).measure(progress)
-
-
 class RunInterventions:
     """A trained run, its untrained twins, and two splits of clips with re-simulations.
 
@@ -120,7 +77,8 @@ class RunInterventions:
 
     Raises:
         FileNotFoundError: no run, or no such checkpoint.
-        ValueError: see :func:`probe_interventions`.
+        ValueError: the run's model predicts no removal, no such data set or split, clips without
+            re-simulations or of another size, or scenes on both sides.
     """
 
     def __init__(

@@ -39,23 +39,13 @@ def fidelity(
     """
     from rich.progress import Progress
 
-    from jepakit.evals.causal_fidelity import measure_fidelity
+    from jepakit.evals.causal_fidelity import FidelityOptions, RunFidelity
     from jepakit.evals.fidelity_result import print_fidelity
 
+    options = FidelityOptions(split, checkpoint, candidates, seeds, draws, seed, device)
     try:
         with Progress(transient=True) as progress:
-            result = measure_fidelity(
-                run,
-                data=data,
-                split=split,
-                checkpoint=checkpoint,
-                candidates=candidates,
-                seeds=seeds,
-                draws=draws,
-                seed=seed,
-                device=device,
-                progress=progress,
-            )
+            result = RunFidelity(Path(run), data, options=options).measure(progress)
     except (FileNotFoundError, ValueError) as error:
         sys.exit(f"evaluate.py fidelity: {error}")
     print_fidelity(result)

@@ -43,24 +43,17 @@ def interventions(
     from rich.progress import Progress
 
     from jepakit.evals.intervention_result import print_interventions
-    from jepakit.evals.interventional_probe import probe_interventions
+    from jepakit.evals.interventional_probe import InterventionOptions, RunInterventions
+    from jepakit.evals.probe_result import ProbeSettings
 
+    options = InterventionOptions(
+        checkpoint, train_split, test_split, removals, effective, seed, device
+    )
+    settings = ProbeSettings(seeds=seeds, draws=draws)
     try:
+        subject = RunInterventions(Path(run), data, options=options, settings=settings)
         with Progress(transient=True) as progress:
-            result = probe_interventions(
-                run,
-                data=data,
-                train_split=train_split,
-                test_split=test_split,
-                checkpoint=checkpoint,
-                removals=removals,
-                effective=effective,
-                seeds=seeds,
-                draws=draws,
-                seed=seed,
-                device=device,
-                progress=progress,
-            )
+            result = subject.measure(progress)
     except (FileNotFoundError, ValueError) as error:
         sys.exit(f"evaluate.py interventions: {error}")
     print_interventions(result)

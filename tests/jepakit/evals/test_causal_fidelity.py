@@ -19,10 +19,11 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 from tiny_dynamics import dynamics, write_run
 
+import evaluate
 from data_prep.job import Job
 from data_prep.simulated.scenes import scenes
 from jepakit.data.coverage import coverage_of
-from jepakit.evals.causal_fidelity import measure_fidelity
+from jepakit.evals.causal_fidelity import FidelityOptions, RunFidelity
 from jepakit.evals.fidelity_pairs import (
     CHANGE,
     DESCENDANTS,
@@ -305,7 +306,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class TestRun:
     def test_values_files_and_table(self, run: Path, data: str, tmp_path: Path) -> None:
-        result = measure_fidelity(str(run), data=data, seeds=2, draws=50)
+        result = RunFidelity(run, data, options=FidelityOptions(seeds=2, draws=50)).measure()
         assert result.source["descendants told by"] == "joints and both contact logs"
         assert len(result.scorers) == 8
         own = result.value(TRAINED, f"{DESCENDANTS}, pooled").interval
@@ -322,9 +323,22 @@ class TestRun:
         print_fidelity(result, Console(file=told, width=200))
         assert f"{own.estimate:.3f}" in told.getvalue()
 
+    def test_by_command(
+        self, run: Path, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        words = ["fidelity", str(run), "--data", data, "--seeds", "1", "--draws", "20"]
+        evaluate.main([*words, "--out", str(tmp_path)])
+        assert "Causal fidelity" in capsys.readouterr().out
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert names == ["fidelity.json", "fidelity.md", "fidelity.png"]
+        with pytest.raises(SystemExit, match=r"evaluate\.py fidelity: .*no run folder"):
+            evaluate.main(["fidelity", str(tmp_path / "none"), "--data", data])
+
     def test_movable_candidates_are_fewer(self, run: Path, data: str) -> None:
         every, some = (
-            measure_fidelity(str(run), data=data, seeds=1, draws=20, candidates=c)
+            RunFidelity(
+                run, data, options=FidelityOptions(seeds=1, draws=20, candidates=c)
+            ).measure()
             for c in ("all", "movable")
         )
         count = [int(r.source["pairs"].split()[0]) for r in (every, some)]
@@ -352,9 +366,9 @@ class TestRun:
         plain = str(tmp_path / "plain")
         scenes(plain, clips=2, val_clips=2, frames=4, size=32, job=Job(shard_items=4))
         with pytest.raises(ValueError, match="--counterfactuals all"):
-            measure_fidelity(str(run), data=plain)
+            RunFidelity(run, plain, options=FidelityOptions()).measure()
         write_run(tmp_path / "world", dynamics())
         with pytest.raises(ValueError, match="Dynamics, which does not predict"):
-            measure_fidelity(str(tmp_path / "world"), data=data)
+            RunFidelity(tmp_path / "world", data, options=FidelityOptions()).measure()
         with pytest.raises(FileNotFoundError, match="no run folder"):
-            measure_fidelity(str(tmp_path / "none"), data=data)
+            RunFidelity(tmp_path / "none", data, options=FidelityOptions()).measure()

@@ -14,6 +14,7 @@ from removal_scenes import OBJECTS, Guesser, Oracle, label_map, scene
 from rich.console import Console
 from tiny_dynamics import dynamics, write_run
 
+import evaluate
 from data_prep.job import Job
 from data_prep.simulated.scenes import scenes
 from jepakit.evals.intervention_result import (
@@ -22,7 +23,7 @@ from jepakit.evals.intervention_result import (
     print_interventions,
     question_result,
 )
-from jepakit.evals.interventional_probe import probe_interventions, probe_level
+from jepakit.evals.interventional_probe import InterventionOptions, RunInterventions, probe_level
 from jepakit.evals.linear_probe import Prediction
 from jepakit.evals.probe_result import ProbeSettings
 from jepakit.evals.removal_features import (
@@ -256,9 +257,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
 class TestRun:
     def test_from_a_run_folder(self, data: str, tmp_path: Path) -> None:
         write_run(tmp_path / "tiny", MODEL)
-        result = probe_interventions(
-            str(tmp_path / "tiny"), data=data, seeds=1, draws=20, removals=2
-        )
+        result = RunInterventions(
+            tmp_path / "tiny",
+            data,
+            options=InterventionOptions(removals=2),
+            settings=ProbeSettings(seeds=1, draws=20),
+        ).measure()
+        words = ["--seeds", "1", "--draws", "20", "--removals", "2", "--out", str(tmp_path / "out")]
+        evaluate.main(["interventions", str(tmp_path / "tiny"), "--data", data, *words])
+        names = sorted(path.suffix for path in (tmp_path / "out").iterdir())
+        assert names == [".json", ".md", ".png"]
         question = result.question("object_end_height")
         assert {s.features for s in question.scores} == {
             PLAIN, TOLD, SCENE, UNTRAINED, ORACLE, MAJORITY,
@@ -269,13 +277,20 @@ class TestRun:
     def test_refusals(self, data: str, tmp_path: Path) -> None:
         write_run(tmp_path / "world", dynamics())
         with pytest.raises(ValueError, match="Dynamics, which does not predict"):
-            probe_interventions(str(tmp_path / "world"), data=data)
+            RunInterventions(
+                tmp_path / "world", data, options=InterventionOptions(), settings=ProbeSettings()
+            ).measure()
         write_run(tmp_path / "tiny", MODEL)
         plain = str(tmp_path / "plain")
         scenes(plain, clips=2, val_clips=2, frames=4, size=32, job=Job(shard_items=4))
         with pytest.raises(ValueError, match="--counterfactuals all"):
-            probe_interventions(str(tmp_path / "tiny"), data=plain)
+            RunInterventions(
+                tmp_path / "tiny", plain, options=InterventionOptions(), settings=ProbeSettings()
+            ).measure()
         with pytest.raises(ValueError, match="must not share groups"):
-            probe_interventions(
-                str(tmp_path / "tiny"), data=data, train_split="val", seeds=1, draws=5
-            )
+            RunInterventions(
+                tmp_path / "tiny",
+                data,
+                options=InterventionOptions(train_split="val"),
+                settings=ProbeSettings(seeds=1, draws=5),
+            ).measure()
