@@ -114,9 +114,12 @@ class ActionSpace:
 
         Source: V-JEPA 2-AC, section 3.3, for an arm's pose and gripper; any agent here.
         """
-        after = states.clone()
+        import torch
+
+        columns = list(states.unbind(-1))
         for change in self.changes:
-            old, action = states[..., change.states], actions[..., change.actions]
+            old = torch.stack([states[..., column] for column in change.states], dim=-1)
+            action = torch.stack([actions[..., column] for column in change.actions], dim=-1)
             if change.how == "add":
                 new = old + change.scale * action
             elif change.how == "rotate":
@@ -125,8 +128,10 @@ class ActionSpace:
                 new = to_euler(matrix_of_euler(action) @ matrix_of_euler(old))
             else:
                 new = action
-            after[..., change.states] = new.clamp(change.low, change.high)
-        return after
+            parts = new.clamp(change.low, change.high).unbind(-1)
+            for column, part in zip(change.states, parts, strict=True):
+                columns[column] = part
+        return torch.stack(columns, dim=-1) if columns else states
 
     def between(
         self, before: Float[Tensor, "*b s"], after: Float[Tensor, "*b s"]

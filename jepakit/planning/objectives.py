@@ -38,15 +38,12 @@ class Objective(ABC):
 
         Args:
             trajectory: latents after each action, see :func:`jepakit.planning.imagine`.
-            goal: latents of the goal.
+            goal: latents of the goal, finite: see :func:`check_goal`.
             actions: the plans.
 
         Raises:
-            ValueError: the goal is not finite, or its shape is not that of the latents.
+            ValueError: the goal's shape is not that of the latents.
         """
-        if not bool(goal.isfinite().all()):
-            lost = (~goal.isfinite().flatten(1).all(dim=1)).nonzero().flatten().tolist()
-            raise ValueError(f"Goals {lost} hold NaN or infinity: no plan can be compared to them.")
         total = at_least_float32(actions).new_zeros(actions.shape[:2])
         for step, latents in enumerate(trajectory):
             if latents.shape[2:] != goal.shape[1:]:
@@ -56,6 +53,17 @@ class Objective(ABC):
                 )
             total = total + self.of_step(step, latents, goal, actions)
         return total
+
+
+def check_goal(goal: Float[Tensor, "p n d"]) -> None:
+    """Refuse what nothing can be compared to; the one place where judging waits for the device.
+
+    Raises:
+        ValueError: a goal is not finite.
+    """
+    if not bool(goal.isfinite().all()):
+        lost = (~goal.isfinite().flatten(1).all(dim=1)).nonzero().flatten().tolist()
+        raise ValueError(f"Goals {lost} hold NaN or infinity: no plan can be compared to them.")
 
 
 class GoalDistance(Objective):

@@ -9,8 +9,9 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from jepakit.planning.objectives import Objective
+from jepakit.planning.objectives import Objective, check_goal
 from jepakit.planning.plan import Cost, Plan
+from jepakit.planning.recording import Recorder
 from jepakit.planning.rollout import chunked, imagine
 from jepakit.planning.solver import Solver
 from jepakit.protocols import Seed, WorldModel
@@ -27,9 +28,13 @@ class LatentPlanner:
         objective: judges.
         max_candidates: most plans that are imagined at once; all of them by default.
         horizon_limit: most steps that the model can imagine.
+        recorded: whether the model's kernels are recorded at the first plan and replayed from then
+            on, see :class:`Recorder`; needs a GPU, and a solver that asks for no gradient. The
+            model must not change, and token weights of the objective have to lie on the device.
 
     Raises:
-        ValueError: the solver's actions are not the model's, or its horizon is beyond the limit.
+        ValueError: the solver's actions are not the model's, its horizon is beyond the limit, or
+            it needs gradients, which are not recorded.
     """
 
     def __init__(
@@ -40,7 +45,10 @@ class LatentPlanner:
         *,
         max_candidates: int | None = None,
         horizon_limit: int | None = None,
+        recorded: bool = False,
     ) -> None:
+        if recorded and solver.differentiates:
+            raise ValueError("A solver that needs gradients cannot plan with recorded kernels.")
         if solver.space.names != model.actions.names:
             raise ValueError(
                 f"The solver plans {len(solver.space)} actions {list(solver.space.names)}, the "
@@ -55,6 +63,7 @@ class LatentPlanner:
         self.solver = solver
         self.objective = objective
         self.max_candidates = max_candidates
+        self._judge = Recorder(self._imagined_cost) if recorded else self._imagined_cost
 
     def cost(self, state: Any, goal: Float[Tensor, "p n d"]) -> Cost:
         """What the solver minimises: how far from the goal plans are imagined to end.
@@ -67,9 +76,10 @@ class LatentPlanner:
                 f"Goal latents must be (p, n, d) = {tuple(state.latents.shape)} as those of the "
                 f"state, came {tuple(goal.shape)}."
             )
+        check_goal(goal)
 
         def judge(actions: Float[Tensor, "p s h a"]) -> Float[Tensor, "p s"]:
-            return self.objective(imagine(self.model, state, actions), goal, actions)
+            return self._judge(state, goal, actions)
 
         return judge if self.max_candidates is None else chunked(judge, self.max_candidates)
 
@@ -110,3 +120,6 @@ class LatentPlanner:
             device=goal.device,
             clock=clock,
         )
+
+    def _imagined_cost(self, state: Any, goal: Tensor, actions: Tensor) -> Tensor:
+        return self.objective(imagine(self.model, state, actions), goal, actions)

@@ -11,6 +11,7 @@ from planning_problems import SPACE
 from torch import Tensor
 
 from jepakit.planning import ActionPenalty, GoalDistance, WeightedSum
+from jepakit.planning.objectives import check_goal
 
 P, S, H, N, D, A = 2, 3, 4, 5, 6, 2
 
@@ -92,7 +93,8 @@ class TestGoalDistance:
         broken = GOAL.clone()
         broken[1, 2, 3] = torch.nan
         with pytest.raises(ValueError, match=r"Goals \[1\] hold NaN or infinity"):
-            GoalDistance()(TRAJECTORY, broken, ACTIONS)
+            check_goal(broken)
+        check_goal(GOAL)
         with pytest.raises(ValueError, match=r"\(2, 5, 6\) as the imagined ones, came \(2, 1, 6\)"):
             GoalDistance()(iter(TRAJECTORY), GOAL[:, :1], ACTIONS)
 
