@@ -2,11 +2,11 @@
 
 The budget of V-JEPA 2's planner (500 candidates, 5 steps, 3 iterations of CEM) with a ViT-H/16
 encoder on 256 x 256 pictures. ``--predictor paper`` is the dynamics model of the paper's table
-(12 blocks as wide as the encoder, actions added), ``released`` that of V-JEPA 2-AC (24 blocks of
-width 1,024, actions as tokens). A frame is pooled to 2 x 2 latents; ``--side 16`` plans over all
-256. On a GPU: bfloat16, compiled blocks and recorded kernels, each of which can be left out.
-Weights are random: only the time is measured. Without a GPU it does the same with a tiny encoder
-and predictor and says so.
+(12 blocks as wide as the encoder, actions added; ``paper_6`` has the 6 of its lower end),
+``released`` that of V-JEPA 2-AC (24 blocks of width 1,024, actions as tokens). A frame is pooled to
+2 x 2 latents; ``--side 16`` plans over all 256. On a GPU: bfloat16, compiled blocks and recorded
+kernels, each of which can be left out. Weights are random: only the time is measured. Without a GPU
+it does the same with a tiny encoder and predictor and says so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from bench.harness import emit, show
 from jepakit.actions import FRANKA
 from jepakit.nn.readout import PooledPatches
 from jepakit.planning import CEM, GoalDistance, HalfPrecision, LatentPlanner
-from jepakit.protocols import WorldModel
 from vjepa2.action_predictor import ActionPredictor
 from vjepa2.dynamics import Dynamics
 from vjepa2.encoder import Encoder, Size
@@ -32,6 +31,7 @@ from vjepa2.encoder import Encoder, Size
 PREDICTORS: dict[str, dict[str, Any]] = {
     "released": {"width": 1024, "depth": 24, "heads": 16, "fusion": "concat"},
     "paper": {"width": 1280, "depth": 12, "heads": 16, "fusion": "add"},
+    "paper_6": {"width": 1280, "depth": 6, "heads": 16, "fusion": "add"},
     "small": {"width": 192, "depth": 4, "heads": 3},
 }
 
@@ -42,9 +42,8 @@ WARM_UP = 3
 class Step:
     """Encode a picture, plan from it, and give the first action."""
 
-    def __init__(
-        self, model: WorldModel[Any], planner: LatentPlanner, device: torch.device
-    ) -> None:
+    def __init__(self, planner: LatentPlanner, device: torch.device) -> None:
+        model = planner.model
         generator = torch.Generator().manual_seed(0)
         side = model.request.size[0]
         pictures = torch.randint(0, 256, (1, 2, side, side, 3), generator=generator)
@@ -81,7 +80,7 @@ class Budget:
     """
 
     encoder: Size | None = None
-    predictor: Literal["paper", "released", "small"] | None = None
+    predictor: Literal["paper", "paper_6", "released", "small"] | None = None
     side: int = 2
     samples: int | None = None
     horizon: int = 5
@@ -140,21 +139,21 @@ class Budget:
         assert self.encoder
         assert self.predictor
         assert self.samples
-        model = Dynamics(
-            Encoder(self.encoder, frames=2, size=256),
-            actions=FRANKA,
-            frames=1 + self.horizon,
-            readout=partial(PooledPatches, side=self.side),
-            predictor=partial(ActionPredictor, **PREDICTORS[self.predictor]),
-        )
-        model = model.eval().to(device)
+        with device:  # initialising hundreds of millions of weights takes a CPU half a minute
+            model = Dynamics(
+                Encoder(self.encoder, frames=2, size=256),
+                actions=FRANKA,
+                frames=1 + self.horizon,
+                readout=partial(PooledPatches, side=self.side),
+                predictor=partial(ActionPredictor, **PREDICTORS[self.predictor]),
+            ).eval()
         if self.compiled:
             model.perception.encoder.compile_blocks()
             model.predictor.compile_blocks()
         world = HalfPrecision(model) if self.half else model
         solver = CEM(FRANKA, horizon=self.horizon, samples=self.samples, iterations=self.iterations)
         planner = LatentPlanner(world, solver, GoalDistance("l1"), recorded=bool(self.recorded))
-        return Step(world, planner, device)
+        return Step(planner, device)
 
 
 if __name__ == "__main__":

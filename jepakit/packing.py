@@ -44,8 +44,10 @@ class Packing:
 
     @classmethod
     def full(cls, batch: int, grid: int, device: torch.device | str = "cpu") -> Packing:
-        """Every token of every sample."""
-        return cls.from_index(torch.arange(batch * grid, device=device), (grid,) * batch, grid)
+        """Every token of every sample; made on the device, so that nothing is copied to it."""
+        offsets = torch.arange(batch + 1, dtype=torch.int32, device=device) * grid
+        index = torch.arange(batch * grid, device=device)
+        return cls(index, offsets, (grid,) * batch, grid)
 
     @property
     def batch(self) -> int:

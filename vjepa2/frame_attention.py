@@ -53,33 +53,59 @@ class Past:
         own = tuple(Kept(*(x.repeat_interleave(samples, dim=0) for x in kept)) for kept in self.own)
         return replace(self, own=own, copies=self.copies * samples)
 
-    def joined(self, block: int, keys: Tensor, values: Tensor) -> Kept:
-        """Keys and values of a block from the first kept frame on, those of new frames last."""
+    def grown(self, block: int, keys: Tensor, values: Tensor) -> Kept:
+        """What every row of a block has for itself, with the keys and values of new frames."""
         new = Kept(keys, values)
-        own = [self.own[block]] if self.own else []
+        if not self.own:
+            return new
+        pairs = zip(self.own[block], new, strict=True)
+        return Kept(*(torch.cat([*two], dim=2) for two in pairs))
+
+    def seen(self, block: int, own: Kept) -> Kept:
+        """What rows that have ``own`` see: that, behind what they share."""
         if not self.shared:
-            return Kept(*(torch.cat([*parts], dim=2) for parts in zip(*own, new, strict=True)))
+            return own
         copies = self.copies
         parts = [
             Kept(*(x.unsqueeze(1).expand(-1, copies, -1, -1, -1) for x in self.shared[block])),
-            *(Kept(*(x.unflatten(0, (-1, copies)) for x in kept)) for kept in (*own, new)),
+            Kept(*(x.unflatten(0, (-1, copies)) for x in own)),
         ]
         return Kept(*(torch.cat([*same], dim=3).flatten(0, 1) for same in zip(*parts, strict=True)))
 
-    def extended(self, new: tuple[Kept, ...], frames: int, keep: int | None) -> Past:
-        """The past after ``frames`` more, of which at most ``keep`` tokens of a row are kept."""
-        own = new
-        if self.own:
-            pairs = zip(self.own, new, strict=True)
-            own = tuple(
-                Kept(*(torch.cat([*two], dim=2) for two in zip(old, late, strict=True)))
-                for old, late in pairs
-            )
+    def extended(self, own: tuple[Kept, ...], frames: int, keep: int | None) -> Past:
+        """The past after ``frames`` more.
+
+        Args:
+            own: of each block, see :meth:`grown`.
+            frames: new ones.
+            keep: most tokens of a row that are kept; all by default.
+        """
         shared = self.shared
         if keep is not None:
             own = _last(own, keep)
             shared = _last(shared, keep - own[0].keys.shape[2] if own else 0)
         return Past(self.frames + frames, shared, own, self.copies if shared else 1)
+
+
+SHORT = 1024  # pairs of a query and a key in a head; a fused kernel would pad them manifold
+
+
+def frame_attention(
+    q: Float[Tensor, "b heads s dim"],
+    keys: Float[Tensor, "b heads past_s dim"],
+    values: Float[Tensor, "b heads past_s dim"],
+    mask: Bool[Tensor, "s past_s"] | None,
+) -> Float[Tensor, "b heads s dim"]:
+    """Scaled dot-product attention.
+
+    Thousands of candidates with a few tokens each are plain matrix products on a GPU: fused kernels
+    work on tiles of 64 queries and more, of which four would be used.
+    """
+    few = q.shape[2] * keys.shape[2] <= SHORT
+    if q.device.type == "cpu" or mask is not None or not few or torch.is_grad_enabled():
+        return F.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
+    scores = (q * q.shape[-1] ** -0.5) @ keys.mT
+    return scores.softmax(dim=-1).to(values.dtype) @ values
 
 
 def _last(kept: tuple[Kept, ...], tokens: int) -> tuple[Kept, ...]:
@@ -113,15 +139,15 @@ class FrameBlock(Block):
             batch: samples.
         """
         q, k, v = (_apart(part, batch) for part in self._part("_enter", None)(x, rotation))
-        kept = past.joined(number, k, v)
-        found = F.scaled_dot_product_attention(q, kept.keys, kept.values, attn_mask=mask)
+        own = past.grown(number, k, v)
+        found = frame_attention(q, *past.seen(number, own), mask)
         found = _together(found)
         if context is not None:
             parts = self._part("_between", None)(x, found, context.flatten(0, 1), None)
             x = parts[0]
             q, k_c, v_c = (_apart(part, len(context)) for part in parts[1:])
             found = _together(F.scaled_dot_product_attention(q, k_c, v_c))
-        return self._part("_leave", None)(x, found, None), Kept(k, v)
+        return self._part("_leave", None)(x, found, None), own
 
 
 def _apart(x: Float[Tensor, "total heads dim"], batch: int) -> Float[Tensor, "b heads s dim"]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from jepakit.planning.objectives import Objective, check_goal
 from jepakit.planning.plan import Cost, Plan
+from jepakit.planning.recorded_world import RecordedWorld
 from jepakit.planning.recording import Recorder
 from jepakit.planning.rollout import chunked, imagine
 from jepakit.planning.solver import Solver
@@ -28,7 +29,7 @@ class LatentPlanner:
         objective: judges.
         max_candidates: most plans that are imagined at once; all of them by default.
         horizon_limit: most steps that the model can imagine.
-        recorded: whether the model's kernels are recorded at the first plan and replayed from then
+        recorded: whether the model's kernels are recorded when first used and replayed from then
             on, see :class:`Recorder`; needs a GPU, and a solver that asks for no gradient. The
             model must not change, and token weights of the objective have to lie on the device.
 
@@ -59,7 +60,7 @@ class LatentPlanner:
                 f"The solver plans {solver.horizon} steps, the model can imagine {horizon_limit}: "
                 "lower the solver's horizon."
             )
-        self.model = model
+        self.model = RecordedWorld(model) if recorded else model
         self.solver = solver
         self.objective = objective
         self.max_candidates = max_candidates

@@ -27,15 +27,15 @@ class Recorder:
     inference.
 
     Args:
-        function: makes one tensor of its arguments, without ever waiting for the device.
+        function: never waits for the device, nor copies to it.
     """
 
-    def __init__(self, function: Callable[..., Tensor]) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self._recordings: OrderedDict[Any, _Recording] = OrderedDict()
 
-    def __call__(self, *arguments: Any) -> Tensor:
-        """What the function makes of the arguments; a tensor of its own.
+    def __call__(self, *arguments: Any) -> Any:
+        """What the function makes of the arguments, in memory of its own.
 
         Raises:
             ValueError: a tensor that is not on a CUDA device.
@@ -57,7 +57,7 @@ class Recorder:
 class _Recording:
     """One graph with the memory of its arguments and its result."""
 
-    def __init__(self, function: Callable[..., Tensor], arguments: Any) -> None:
+    def __init__(self, function: Callable[..., Any], arguments: Any) -> None:
         self.inputs = [x.clone() for x in tensors_of(arguments)]
         own = with_tensors(arguments, iter(self.inputs))
         side = torch.cuda.Stream()
@@ -70,11 +70,11 @@ class _Recording:
         with torch.cuda.graph(self.graph):
             self.output = function(*own)
 
-    def replay(self, tensors: list[Tensor]) -> Tensor:
+    def replay(self, tensors: list[Tensor]) -> Any:
         for kept, new in zip(self.inputs, tensors, strict=True):
             kept.copy_(new)
         self.graph.replay()
-        return self.output.clone()
+        return with_tensors(self.output, (x.clone() for x in tensors_of(self.output)))
 
 
 def tensors_of(value: Any) -> Iterator[Tensor]:
