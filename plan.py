@@ -61,6 +61,9 @@ class PlanOptions:
         seed: Of tasks, plans and controls.
         checkpoint: The last state, or the one with the best monitored value.
         device: Where models run; auto takes a GPU where there is one.
+        precision: Of the world model's matrix products; bfloat16 is for GPUs.
+        recorded: Whether imagination is a recorded CUDA graph: several times faster on a GPU, where
+            launching kernels takes longer than running them; not for the gradient solver.
         out: Folder of the results; planning in the run folder if not given.
     """
 
@@ -89,6 +92,8 @@ class PlanOptions:
     seed: int = 0
     checkpoint: Literal["last", "best"] = "last"
     device: str = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    recorded: bool = False
     out: str | None = None
 
     def __call__(self) -> None:

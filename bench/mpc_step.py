@@ -4,9 +4,9 @@ The budget of V-JEPA 2's planner (500 candidates, 5 steps, 3 iterations of CEM) 
 encoder on 256 x 256 pictures. ``--predictor paper`` is the dynamics model of the paper's table
 (12 blocks as wide as the encoder, actions added; ``paper_6`` has the 6 of its lower end),
 ``released`` that of V-JEPA 2-AC (24 blocks of width 1,024, actions as tokens). A frame is pooled to
-2 x 2 latents; ``--side 16`` plans over all 256. On a GPU: bfloat16, compiled blocks and recorded
-kernels, each of which can be left out. Weights are random: only the time is measured. Without a GPU
-it does the same with a tiny encoder and predictor and says so.
+one latent; ``--side 2`` keeps 2 x 2, ``--side 16`` all 256. On a GPU: bfloat16, compiled blocks and
+recorded kernels, each of which can be left out. Weights are random: only the time is measured.
+Without a GPU it does the same with a tiny encoder and predictor and says so.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Budget:
 
     encoder: Size | None = None
     predictor: Literal["paper", "paper_6", "released", "small"] | None = None
-    side: int = 2
+    side: int = 1
     samples: int | None = None
     horizon: int = 5
     iterations: int = 3

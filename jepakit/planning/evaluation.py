@@ -21,6 +21,7 @@ from jepakit.planning.agents import (
 from jepakit.planning.closed_loop import Run, run_episodes
 from jepakit.planning.environments import open_suite
 from jepakit.planning.episode import Agent
+from jepakit.planning.half_precision import HalfPrecision
 from jepakit.planning.objectives import ActionPenalty, GoalDistance, Objective, WeightedSum
 from jepakit.planning.pictures import PictureMaker
 from jepakit.planning.planner import LatentPlanner
@@ -63,6 +64,8 @@ class Options(Protocol):
     seed: int
     checkpoint: Any
     device: str
+    precision: Any
+    recorded: bool
 
 
 class PlanningEvaluation:
@@ -188,11 +191,12 @@ class PlanningEvaluation:
         if options.action_penalty:
             objective = WeightedSum([objective, ActionPenalty(options.action_penalty)])
         return LatentPlanner(
-            self.model,
+            HalfPrecision(self.model) if options.precision == "bfloat16" else self.model,
             solver,
             objective,
             max_candidates=20_000,
             horizon_limit=self._imagined_at_most(options.context),
+            recorded=options.recorded,
         )
 
     def _policy(self) -> Policy:
