@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 # Everything else is imported when called, so that `--help` does not wait for torch.
 
@@ -26,13 +26,21 @@ class PhyreOptions:
         setup: Tier of the tasks, and whether templates or only tasks are new in the test part.
         tasks: tasks.bin.lzma; by default where `python -m worlds.phyre.fetch` puts it.
         tasks_per_template: Tasks of each template in each part of a fold; 0 takes all.
-        actions: Valid actions per task that agents learn from and rank; use more than 100.
-        bank: Folder that keeps simulated actions for later evaluations of any run.
+        test_tasks_per_template: The same for the test part alone; as many by default.
+        actions: Valid uniform actions per train and dev task that agents learn from.
+        aimed: Further actions per train task, drawn near solutions; 0 for none.
+        candidates: Valid uniform actions per test task that agents rank, 100 or more; only the
+            first 100 of each agent are simulated.
+        bank: Folder that keeps actions and outcomes for later evaluations of any run.
         checkpoint: The last state, or the one with the best monitored value.
         encoder: The moving-average target encoder, or the context encoder.
+        hidden: What is removed for the interventional probe: the user's balls, the two bodies that
+            have to touch, each of the two in turn, or none, which leaves that probe out.
         negatives: Unsolved actions that probes learn from for each solved one.
-        untrained: Draws of the untrained network's weights.
+        untrained: Draws of the untrained network's weights; 0 leaves these controls out.
         pixels: Side of the shrunk pictures of the pixel control.
+        timm: Name of a control among timm's image models, such as vit_base_patch16_224.
+        timm_weights: File of its weights, safetensors or PyTorch; nothing is downloaded.
         draws: Bootstrap draws, of tasks and of folds.
         seed: Of the actions, the probes and the bootstrap.
         workers: Simulating processes; 0 simulates in this one.
@@ -43,13 +51,19 @@ class PhyreOptions:
     setup: Setup = "ball_cross_template"
     tasks: str | None = None
     tasks_per_template: int = 10
+    test_tasks_per_template: int | None = None
     actions: int = 200
+    aimed: int = 0
+    candidates: int = 200
     bank: str = "datasets/phyre_actions"
     checkpoint: Literal["last", "best"] = "last"
     encoder: Literal["target", "context"] = "target"
+    hidden: Literal["ball", "goal", "each", "none"] = "ball"
     negatives: int = 4
     untrained: int = 1
     pixels: int = 16
+    timm: str = ""
+    timm_weights: str = ""
     draws: int = 2000
     seed: int = 0
     workers: int = 0
@@ -67,10 +81,12 @@ def phyre(
     options: PhyreOptions = OPTIONS,
     out: str | None = None,
 ) -> None:
-    """AUCCESS on the official PHYRE folds: a probe of frozen features against five controls.
+    """AUCCESS on the official PHYRE folds: probes of a run's frozen features against controls.
 
-    Controls: the untrained network, the pixels, memory of what solved other tasks (two kinds), and
-    random actions. Writes phyre_SETUP.json and phyre_SETUP.md.
+    Two probes: of the encoder, and of what its predictor says when objects are hidden. Controls:
+    the untrained network, the pixels, an image model of timm (where given), memory of what solved
+    other tasks (two kinds), and random actions. Writes phyre_SETUP.json, phyre_SETUP.md and
+    scores/phyre_SETUP.json.
 
     Args:
         run: The run folder.
@@ -81,30 +97,33 @@ def phyre(
     from rich.console import Console
     from rich.progress import Progress
 
-    from jepakit.evals.phyre.actions import ActionBank
+    from jepakit.evals.phyre.action_bank import ActionBank
     from jepakit.evals.phyre.console import print_phyre
     from jepakit.evals.phyre.entrants import PhyreProbes, entrants_of
     from jepakit.evals.phyre.evaluation import check, evaluate, fold_banks, official_tasks
     from jepakit.evals.phyre.result import PhyreSettings
 
-    o = options
-    settings = PhyreSettings(
-        o.setup, tuple(folds), o.tasks_per_template, o.actions, draws=o.draws, seed=o.seed
-    )
-    probes = PhyreProbes(
-        o.checkpoint, o.encoder, o.negatives, o.untrained, o.pixels, o.batch_size, o.device, o.seed
-    )
+    settings = PhyreSettings(folds=tuple(folds), **_shared(options, PhyreSettings))
+    probes = PhyreProbes(**_shared(options, PhyreProbes))
     try:
         check(settings)
         with Progress(transient=True) as progress:
-            entrants = entrants_of(Path(run), probes, progress)
-            every = official_tasks(o.tasks)
-            stored = ActionBank(o.bank, seed=o.seed, workers=o.workers)
-            parts = fold_banks(every, stored, settings, progress)
-            source = {"run": f"{Path(run).name}, {o.checkpoint} checkpoint"}
-            result = evaluate(entrants, parts, settings, source=source, progress=progress)
+            line_up = entrants_of(Path(run), probes, progress)
+            every = official_tasks(options.tasks)
+            bank = ActionBank(options.bank, seed=options.seed, workers=options.workers)
+            parts = fold_banks(every, bank, settings, progress)
+            source = {"run": f"{Path(run).name}, {options.checkpoint} checkpoint"}
+            source |= {f"left out, {name}": why for name, why in line_up.left_out.items()}
+            result = evaluate(
+                line_up.entrants, parts, bank, settings, source=source, progress=progress
+            )
     except (FileNotFoundError, ValueError) as error:
         sys.exit(f"evaluate.py phyre: {error}")
     print_phyre(result)
     paths = result.write(Path(out or run))
     Console().print("Written:", *map(str, paths), highlight=False)
+
+
+def _shared(options: PhyreOptions, kind: type[Any]) -> dict[str, Any]:
+    """The options that are also fields of another dataclass."""
+    return {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}

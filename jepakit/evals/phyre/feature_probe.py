@@ -13,13 +13,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from jepakit.evals.linear_probe import STRENGTHS
-from jepakit.evals.phyre.actions import TaskActions
+from jepakit.evals.phyre.actions import Candidates, TaskActions
 from jepakit.evals.phyre.auccess import task_auccess
 from jepakit.evals.phyre.ranking import Learned, attempts_of, need_both_outcomes
 from jepakit.evals.phyre.scene_features import Vectors, as_floats
 from jepakit.seeds import derive_seed
 
-Features = Callable[[TaskActions], Vectors]
+Features = Callable[[Candidates], Vectors]
 
 
 @dataclass(frozen=True)
@@ -53,22 +53,26 @@ class FeatureProbe:
         """
         need_both_outcomes(train, "training")
         need_both_outcomes(dev, "dev")
-        fit, both = self._pairs(train), self._pairs([*train, *dev])
-        ranked = [self._on_dev(self._fit(*fit, strength), dev) for strength in self.strengths]
+        (rows, solved), more = self._pairs(train), self._pairs(dev)
+        both = np.concatenate([rows, more[0]]), np.concatenate([solved, more[1]])
+        judged = [(bank, as_floats(self.features(bank.candidates))) for bank in dev]
+        ranked = [_on_dev(self._fit(rows, solved, strength), judged) for strength in self.strengths]
         best = max(range(len(ranked)), key=lambda i: (ranked[i], self.strengths[i]))
         strength = self.strengths[best]
         probe = self._fit(*both, strength)
         edge = strength in (min(self.strengths), max(self.strengths))
         facts = {"strength": strength, "at_edge": float(edge), "dev_auccess": ranked[best]}
+        # The margin, not the probability: in floating point several of those can be exactly 1.
         return Learned(
-            lambda bank: self._scores(probe, bank), facts | {"pairs": float(len(both[1]))}
+            lambda candidates: probe.decision_function(as_floats(self.features(candidates))),
+            facts | {"pairs": float(len(both[1])), "solved_pairs": float(both[1].sum())},
         )
 
     def _pairs(
         self, banks: Sequence[TaskActions]
     ) -> tuple[Float[np.ndarray, "s d"], Bool[np.ndarray, " s"]]:
         chosen = [balanced(bank, self.negatives, self.seed) for bank in banks]
-        rows = [as_floats(self.features(bank)) for bank in chosen]
+        rows = [as_floats(self.features(bank.candidates)) for bank in chosen]
         return np.concatenate(rows), np.concatenate([bank.solved for bank in chosen])
 
     def _fit(
@@ -83,13 +87,12 @@ class FeatureProbe:
         )
         return make_pipeline(*steps, model).fit(rows, solved)
 
-    def _on_dev(self, probe: Pipeline, dev: Sequence[TaskActions]) -> float:
-        attempts = [attempts_of(bank, self._scores(probe, bank)) for bank in dev]
-        return float(task_auccess(np.array(attempts)).mean())
 
-    def _scores(self, probe: Pipeline, bank: TaskActions) -> Float[np.ndarray, " s"]:
-        # The margin, not the probability: in floating point several of those can be exactly 1.
-        return probe.decision_function(as_floats(self.features(bank)))
+def _on_dev(
+    probe: Pipeline, judged: Sequence[tuple[TaskActions, Float[np.ndarray, "s d"]]]
+) -> float:
+    attempts = [attempts_of(bank, probe.decision_function(rows)) for bank, rows in judged]
+    return float(task_auccess(np.array(attempts)).mean())
 
 
 def balanced(bank: TaskActions, negatives: int, seed: int) -> TaskActions:

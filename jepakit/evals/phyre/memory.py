@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.neighbors import NearestNeighbors
 
-from jepakit.evals.phyre.actions import TaskActions
+from jepakit.evals.phyre.actions import Candidates, TaskActions
 from jepakit.evals.phyre.ranking import Learned, need_both_outcomes
+from worlds.phyre import Task
 
 Pool = tuple[Float[np.ndarray, "s a"], Bool[np.ndarray, " s"]]
 """Actions and whether each solved its task."""
@@ -31,9 +32,9 @@ class Memory:
         self._all = _joined(banks)
         self._by_template = {name: _joined(members) for name, members in templates.items()}
 
-    def for_task(self, bank: TaskActions) -> Pool:
+    def for_task(self, task: Task) -> Pool:
         """What is remembered for a task; all templates if nothing solved its own."""
-        own = self._by_template.get(bank.task.template)
+        own = self._by_template.get(task.template)
         return own if own is not None and own[1].any() else self._all
 
 
@@ -53,11 +54,10 @@ class NearestSuccess:
         need_both_outcomes(train, "training")
         memory = Memory([*train, *dev])
 
-        def scores(bank: TaskActions) -> Float[np.ndarray, " s"]:
-            actions, solved = memory.for_task(bank)
-            distance, _ = (
-                NearestNeighbors(n_neighbors=1).fit(actions[solved]).kneighbors(bank.actions)
-            )
+        def scores(candidates: Candidates) -> Float[np.ndarray, " s"]:
+            actions, solved = memory.for_task(candidates.task)
+            nearest = NearestNeighbors(n_neighbors=1).fit(actions[solved])
+            distance, _ = nearest.kneighbors(candidates.actions)
             return -distance[:, 0]
 
         return Learned(scores)
@@ -82,11 +82,12 @@ class NeighbourRate:
         need_both_outcomes(train, "training")
         memory = Memory([*train, *dev])
 
-        def scores(bank: TaskActions) -> Float[np.ndarray, " s"]:
-            actions, solved = memory.for_task(bank)
+        def scores(candidates: Candidates) -> Float[np.ndarray, " s"]:
+            actions, solved = memory.for_task(candidates.task)
             count = min(self.neighbours, len(actions))
             nearest = NearestNeighbors(n_neighbors=count).fit(actions)
-            return solved[nearest.kneighbors(bank.actions, return_distance=False)].mean(axis=1)
+            rows = nearest.kneighbors(candidates.actions, return_distance=False)
+            return solved[rows].mean(axis=1)
 
         return Learned(scores)
 

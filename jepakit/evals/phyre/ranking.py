@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from jepakit.evals.phyre.actions import TaskActions
+from jepakit.evals.phyre.actions import Candidates, TaskActions
 from jepakit.evals.phyre.auccess import solved_at
 from jepakit.seeds import derive_seed
 from worlds.phyre import Status
+from worlds.phyre.auccess import MAX_ATTEMPTS
 
-Scores = Callable[[TaskActions], Float[np.ndarray, " s"]]
-"""Scores each action of a task without looking at its outcome; the highest is tried first."""
+Scores = Callable[[Candidates], Float[np.ndarray, " s"]]
+"""Scores each action of a task, whose outcomes it is not given; the highest is tried first."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,11 @@ class Agent(Protocol):
 
 @dataclass(frozen=True)
 class RandomAgent:
-    """Tries actions in a random order: RAND of the benchmark's paper."""
+    """Tries the first 100 candidates in a random order: RAND of the benchmark's paper.
+
+    Candidates are uniform draws, so that any 100 of them serve; with the same ones for every order
+    few are simulated.
+    """
 
     seed: int = 0
 
@@ -49,27 +54,39 @@ class RandomAgent:
         """Learns nothing."""
         del train, dev
 
-        def scores(bank: TaskActions) -> Float[np.ndarray, " s"]:
-            seed = derive_seed("phyre-random", self.seed, bank.task.identity)
-            return np.random.default_rng(seed).random(len(bank))
+        def scores(candidates: Candidates) -> Float[np.ndarray, " s"]:
+            seed = derive_seed("phyre-random", self.seed, candidates.task.identity)
+            rows = np.arange(len(candidates))
+            first = np.random.default_rng(seed).random(min(len(candidates), MAX_ATTEMPTS))
+            return np.concatenate([first, -1.0 * rows[len(first) :]])
 
         return Learned(scores)
+
+
+def order_of(
+    candidates: Candidates | TaskActions, scores: Float[np.ndarray, " s"]
+) -> Int[np.ndarray, " s"]:
+    """Rows by falling score; equal scores in the order of the candidates, which is random.
+
+    Raises:
+        ValueError: a score is missing or not finite.
+    """
+    if scores.shape != (len(candidates),) or not np.isfinite(scores).all():
+        raise ValueError(
+            f"Task {candidates.task.identity} needs a finite score for each of its "
+            f"{len(candidates)} actions, got shape {scores.shape} with "
+            f"{int(np.isfinite(scores).sum())} finite ones."
+        )
+    return np.argsort(-scores, kind="stable")
 
 
 def attempts_of(bank: TaskActions, scores: Float[np.ndarray, " s"]) -> int:
     """Number of the attempt that solves the task when actions are tried by falling score, or 0.
 
-    Equal scores are tried in the order of the bank, which is random.
-
     Raises:
         ValueError: a score is missing or not finite.
     """
-    if scores.shape != (len(bank),) or not np.isfinite(scores).all():
-        raise ValueError(
-            f"Task {bank.task.identity} needs a finite score for each of its {len(bank)} actions, "
-            f"got shape {scores.shape} with {int(np.isfinite(scores).sum())} finite ones."
-        )
-    order = np.argsort(-scores, kind="stable")
+    order = order_of(bank, scores)
     return solved_at(np.where(bank.solved[order], Status.SOLVED, Status.NOT_SOLVED))
 
 

@@ -8,8 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from jepakit.evals.item_scores import ItemScores
 from jepakit.evals.phyre.published import Published
 from jepakit.evals.statistics import Interval
+
+INTERVENTION = "intervention"
+"""The agent that lets a model's predictor say what is where an object is hidden."""
 
 LIMITS = (1, 10, 100)
 """Numbers of attempts that the table tells the share of solved tasks for."""
@@ -23,8 +27,11 @@ class PhyreSettings:
         setup: one of :data:`worlds.phyre.SETUPS`.
         folds: official folds, 0 to 9.
         tasks_per_template: tasks of each template in each part of a fold; 0 takes all.
-        actions: valid uniform actions per task that agents learn from and choose among. With fewer
-            than 100, AUCCESS is a lower bound: attempts beyond them count as failed.
+        test_tasks_per_template: the same for the test part; None is ``tasks_per_template``.
+        actions: valid uniform actions per train and dev task that agents learn from.
+        aimed: further actions per train task, drawn near solutions.
+        candidates: valid uniform actions per test task that agents rank. With fewer than 100,
+            AUCCESS is a lower bound: attempts beyond them count as failed.
         draws: bootstrap draws.
         confidence: of the intervals.
         seed: of the actions, of the bootstrap and of the agents.
@@ -33,10 +40,18 @@ class PhyreSettings:
     setup: str = "ball_cross_template"
     folds: tuple[int, ...] = (0,)
     tasks_per_template: int = 10
+    test_tasks_per_template: int | None = None
     actions: int = 200
+    aimed: int = 0
+    candidates: int = 200
     draws: int = 2000
     confidence: float = 0.95
     seed: int = 0
+
+    def per_template(self, part: str) -> int:
+        """Tasks of each template in ``train``, ``dev`` or ``test``; 0 for all."""
+        test = self.test_tasks_per_template
+        return test if part == "test" and test is not None else self.tasks_per_template
 
 
 @dataclass(frozen=True)
@@ -51,6 +66,7 @@ class AgentScore:
         by_repetition: AUCCESS of each repetition.
         solved_within: shares of tasks solved within 1, 10 and 100 attempts.
         first_minus_this: AUCCESS of the first agent minus this one's on the same drawn tasks.
+        by_item: AUCCESS of each test task of each fold, mean over repetitions.
         facts: what each repetition chose on each fold.
     """
 
@@ -61,6 +77,7 @@ class AgentScore:
     by_repetition: tuple[float, ...]
     solved_within: tuple[float, ...]
     first_minus_this: Interval | None
+    by_item: tuple[float, ...]
     facts: tuple[Mapping[str, float], ...] = ()
 
 
@@ -70,6 +87,7 @@ class PhyreResult:
 
     Attributes:
         scores: one per agent, the model's first.
+        items: ``fold/task`` of every number in ``by_item``.
         published: values from papers, for reference; not measured by us.
         notes: what each agent is.
         source: where the model and the tasks came from.
@@ -77,6 +95,7 @@ class PhyreResult:
     """
 
     scores: tuple[AgentScore, ...]
+    items: tuple[str, ...]
     published: tuple[Published, ...]
     notes: dict[str, str]
     source: dict[str, str]
@@ -119,14 +138,16 @@ class PhyreResult:
     def method_text(self) -> str:
         """One paragraph on actions, splits and intervals."""
         s = self.settings
-        tasks = s.tasks_per_template or "all"
-        short = " (fewer than 100, so that AUCCESS is a lower bound)" if s.actions < 100 else ""
+        learnt, judged = (s.per_template(part) or "all" for part in ("train", "test"))
+        short = " (fewer than 100: AUCCESS is a lower bound)" if s.candidates < 100 else ""
+        aimed = f", and of {s.aimed} more near solutions of train tasks" if s.aimed else ""
         return (
-            f"Every task has {s.actions} valid actions drawn uniformly{short}; agents rank them, "
-            "and AUCCESS weighs the first 100 attempts; @k is the share of tasks solved within k. "
-            "Agents learn from the train and dev tasks "
-            f"of a fold ({tasks} per template in each part) with the outcomes of their actions; "
-            "probes choose their regularisation on the dev tasks and are fitted again on both. "
+            f"Agents rank {s.candidates} valid actions drawn uniformly for every test task{short}; "
+            "the first 100 are tried, until one solves; @k is the share of tasks solved within k. "
+            f"Agents learn from the train and dev tasks of a fold ({learnt} per template in each, "
+            f"{judged} in the test part) with the outcomes of {s.actions} uniform actions each"
+            f"{aimed}; probes choose their regularisation on the dev tasks and are fitted again on "
+            "both. "
             f"Intervals of {s.confidence:.0%}: percentile bootstrap, {s.draws} draws, of test "
             "tasks, the same for all agents, and of folds. Tasks of one template are alike, so "
             "that with a cross-template setup few folds say less than intervals over tasks "
@@ -150,11 +171,35 @@ class PhyreResult:
         lines += [f"- **{p.agent} (paper)**: {p.source}" for p in self.published]
         return "\n".join(lines) + "\n"
 
+    def item_scores(self, agent: str) -> ItemScores:
+        """AUCCESS of an agent on every test task; their mean where folds are of equal size.
+
+        Items are named ``fold/task`` where there are several folds. Tasks of one template are alike
+        and, where templates are new in the test part, come and go together.
+        """
+        several, across = len(self.settings.folds) > 1, "cross" in self.settings.setup
+        tasks = [item.partition("/")[2] for item in self.items]
+        return ItemScores.of(
+            "auccess",
+            self.items if several else tasks,
+            [task.partition(":")[0] if across else task for task in tasks],
+            self.score(agent).by_item,
+        )
+
     def write(self, folder: Path) -> list[Path]:
-        """Write ``phyre_SETUP.json`` and ``phyre_SETUP.md`` into ``folder``."""
+        """Write ``phyre_SETUP.json`` and ``phyre_SETUP.md``, and scores of each test task.
+
+        These are :meth:`item_scores` of the first agent, ``scores/phyre_SETUP.json``, and where it
+        entered of the interventional one, ``scores/phyre_SETUP_intervention.json``.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
         for suffix, text in {"json": self.to_json(), "md": self.to_markdown()}.items():
             paths.append(folder / f"phyre_{self.settings.setup}.{suffix}")
             paths[-1].write_text(text, encoding="utf-8")
+        endings = {self.scores[0].agent: "", INTERVENTION: f"_{INTERVENTION}"}
+        for score in self.scores:
+            if score.agent in endings:
+                name = f"phyre_{self.settings.setup}{endings[score.agent]}.json"
+                paths.append(self.item_scores(score.agent).write(folder / "scores" / name))
         return paths

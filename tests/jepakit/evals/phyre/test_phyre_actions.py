@@ -1,17 +1,18 @@
-"""The bank: valid actions with true outcomes, kept, extended and checked."""
+"""The bank: valid actions with true outcomes, kept, extended, tried in order and checked."""
 
 import numpy as np
 import pytest
 from toy_tasks import box, hopeless_task, near, toy_task
 
-from jepakit.evals.phyre import actions as bank_module
-from jepakit.evals.phyre.actions import ActionBank, digest_of, extend
+from jepakit.evals.phyre import actions as actions_module
+from jepakit.evals.phyre.action_bank import ActionBank, digest_of
+from jepakit.evals.phyre.actions import TaskActions, Tries, draw, judge, try_in_order
 from worlds.phyre import Status, attempt, place, random_actions
 
 
 @pytest.fixture
 def _ruled(monkeypatch):
-    monkeypatch.setattr(bank_module, "attempt", near)
+    monkeypatch.setattr(actions_module, "attempt", near)
 
 
 def test_outcomes_are_the_simulators(tmp_path):
@@ -33,8 +34,9 @@ def test_kept_and_extended(tmp_path, monkeypatch):
     task = toy_task()
     short = ActionBank(tmp_path).actions_of([task], 5)[task.identity]
     simulated = []
-    monkeypatch.setattr(bank_module, "attempt", lambda t, a: simulated.append(a) or near(t, a))
+    monkeypatch.setattr(actions_module, "attempt", lambda t, a: simulated.append(a) or near(t, a))
     again = ActionBank(tmp_path).actions_of([task], 5)[task.identity]
+    pool = ActionBank(tmp_path).candidates_of([task], 20)[task.identity]
     assert not simulated
     longer = ActionBank(tmp_path).actions_of([task], 12)[task.identity]
     assert len(simulated) == 7
@@ -42,7 +44,54 @@ def test_kept_and_extended(tmp_path, monkeypatch):
     for part, rows in ((short, 5), (again, 5), (longer, 12)):
         np.testing.assert_array_equal(part.actions, fresh.actions[:rows])
         np.testing.assert_array_equal(part.solved, fresh.solved[:rows])
+    np.testing.assert_array_equal(pool.actions[:12], fresh.actions)
+    assert len(pool) == 20
     assert len(ActionBank(tmp_path).actions_of([task], 3)[task.identity]) == 3
+
+
+@pytest.mark.usefixtures("_ruled")
+def test_attempts_in_the_order_asked_for(tmp_path, monkeypatch):
+    task, store = toy_task(), ActionBank(tmp_path)
+    pool = store.candidates_of([task], 150)[task.identity]
+    solved = np.array([near(task, action) is Status.SOLVED for action in pool.actions])
+    hits, misses = np.flatnonzero(solved), np.flatnonzero(~solved)
+    assert len(misses) >= 100
+    simulated = []
+    monkeypatch.setattr(actions_module, "attempt", lambda t, a: simulated.append(a) or near(t, a))
+    orders = [
+        np.array([misses[0], misses[1], hits[0], misses[2]]),
+        np.array([misses[0], hits[0], misses[3]]),
+        np.concatenate([misses[:100], hits]),
+    ]
+    assert store.attempts_of([task], {task.identity: orders}) == {task.identity: [3, 2, 0]}
+    # Two misses and a hit, nothing new, 98 further misses.
+    assert len(simulated) == 3 + 98
+    assert store.attempts_of([task], {task.identity: orders}) == {task.identity: [3, 2, 0]}
+    assert len(simulated) == 3 + 98
+
+
+@pytest.mark.usefixtures("_ruled")
+def test_another_run_may_write_fewer_candidates_meanwhile(tmp_path):
+    task, store = toy_task(), ActionBank(tmp_path)
+    orders = {task.identity: [np.array([30, 2])]}
+    store.candidates_of([task], 40)
+    expected = store.attempts_of([task], orders)
+    store.path(task).unlink()
+    store.candidates_of([task], 5)
+    assert store.attempts_of([task], orders) == expected
+
+
+@pytest.mark.usefixtures("_ruled")
+def test_trying_changes_outcomes_alone():
+    drawn = draw(Tries.none(toy_task()), 10, seed=0)
+    assert not drawn.outcomes.any()
+    tried = try_in_order(drawn, [np.arange(10)])
+    np.testing.assert_array_equal(tried.actions, drawn.actions)
+    first = next(i for i, a in enumerate(drawn.actions) if near(drawn.task, a) is Status.SOLVED)
+    assert tried.outcomes.tolist() == [-1] * first + [1] + [0] * (9 - first)
+    assert not drawn.outcomes.any()
+    assert judge(drawn, range(10)).tried(10)
+    assert not tried.tried(10)
 
 
 @pytest.mark.usefixtures("_ruled")
@@ -54,10 +103,10 @@ def test_what_is_done_survives_a_stop(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return near(task, action)
 
-    monkeypatch.setattr(bank_module, "attempt", stop)
+    monkeypatch.setattr(actions_module, "attempt", stop)
     with pytest.raises(KeyboardInterrupt):
         ActionBank(tmp_path).actions_of(tasks, 4)
-    assert sorted(path.name for path in tmp_path.glob("seed0/*")) == [
+    assert sorted(path.name for path in tmp_path.glob("seed0/uniform/*")) == [
         "00000_000.npz",
         "00000_001.npz",
     ]
@@ -75,11 +124,14 @@ def test_seeds_and_two_balls_have_actions_of_their_own(tmp_path):
 @pytest.mark.usefixtures("_ruled")
 def test_damaged_and_foreign_files_are_refused(tmp_path):
     task, store = toy_task(), ActionBank(tmp_path)
-    bank = store.actions_of([task], 3)[task.identity]
+    store.actions_of([task], 3)
     with pytest.raises(ValueError, match="made of another task file"):
         store.actions_of([toy_task(x=101.0)], 3)
     path = store.path(task)
-    np.savez(path, actions=bank.actions, solved=~bank.solved, digest=np.array(digest_of(bank, 0)))
+    with np.load(path) as stored:
+        kept = Tries(task, stored["actions"], stored["outcomes"])
+    digest = np.array(digest_of(kept, 0))
+    np.savez(path, actions=kept.actions, outcomes=-kept.outcomes, digest=digest)
     with pytest.raises(ValueError, match=r"00000_000\.npz is damaged"):
         store.actions_of([task], 3)
     path.write_bytes(b"PK\x03\x04 cut")
@@ -88,28 +140,46 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
 
 
 def test_refuses_no_actions_and_no_room(tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match="at least 1 action per task, got 0"):
-        ActionBank(tmp_path).actions_of([toy_task()], 0)
+    store = ActionBank(tmp_path)
+    for refuse in (store.actions_of, store.candidates_of):
+        with pytest.raises(ValueError, match="at least 1 action per task, got 0"):
+            refuse([toy_task()], 0)
     full = toy_task(bodies=(box(128.0, 128.0, 250.0, 250.0),))
-    monkeypatch.setattr(bank_module, "MAX_DRAWS", 20)
+    monkeypatch.setattr(actions_module, "MAX_DRAWS", 20)
     with pytest.raises(ValueError, match="no room: fewer than 2 valid actions among 40"):
-        ActionBank(tmp_path).actions_of([full], 2)
+        store.actions_of([full], 2)
 
 
 @pytest.mark.slow
 def test_processes_make_the_same_bank(tmp_path):
     tasks = [toy_task(f"00000:{i:03d}", x=60.0 + i) for i in range(3)]
-    here = ActionBank(tmp_path / "a").actions_of(tasks, 3)
-    there = ActionBank(tmp_path / "b", workers=2).actions_of(tasks, 3)
-    assert list(here) == list(there)
-    for name, bank in here.items():
-        np.testing.assert_array_equal(bank.actions, there[name].actions)
-        np.testing.assert_array_equal(bank.solved, there[name].solved)
+    here, there = ActionBank(tmp_path / "a"), ActionBank(tmp_path / "b", workers=2)
+    first, second = here.actions_of(tasks, 3), there.actions_of(tasks, 3)
+    assert list(first) == list(second)
+    for name, bank in first.items():
+        np.testing.assert_array_equal(bank.actions, second[name].actions)
+        np.testing.assert_array_equal(bank.solved, second[name].solved)
+    orders = {task.identity: [np.arange(3)] for task in tasks}
+    assert here.attempts_of(tasks, orders) == there.attempts_of(tasks, orders)
 
 
-def test_digest_knows_task_seed_and_content():
-    bank = extend(bank_module.TaskActions(toy_task(), np.zeros((0, 3)), np.zeros(0, bool)), 1, 0)
-    other = bank_module.TaskActions(toy_task(x=99.0), bank.actions, bank.solved)
-    changed = bank_module.TaskActions(bank.task, bank.actions, ~bank.solved)
-    digests = {digest_of(bank, 0), digest_of(bank, 1), digest_of(other, 0), digest_of(changed, 0)}
-    assert len(digests) == 4
+def test_digest_knows_task_seed_kind_and_content():
+    tries = draw(Tries.none(toy_task()), 2, seed=0)
+    other = Tries(toy_task(x=99.0), tries.actions, tries.outcomes)
+    changed = Tries(tries.task, tries.actions, np.ones(2, np.int8))
+    digests = {
+        digest_of(tries, 0),
+        digest_of(tries, 1),
+        digest_of(tries, 0, "aimed_after_2"),
+        digest_of(other, 0),
+        digest_of(changed, 0),
+    }
+    assert len(digests) == 5
+
+
+def test_joined():
+    one = TaskActions(toy_task(), np.zeros((1, 3)), np.array([True]))
+    two = TaskActions(toy_task(), np.ones((2, 3)), np.array([False, True]))
+    both = one.joined(two)
+    np.testing.assert_array_equal(both.actions[:, 0], [0, 1, 1])
+    assert both.solved.tolist() == [True, False, True]

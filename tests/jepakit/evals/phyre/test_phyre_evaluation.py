@@ -1,5 +1,6 @@
 """Agents on toy folds: the table, its files, and settings that are refused."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 from rich.console import Console
 from toy_tasks import near, ruled_bank, toy_tasks
 
+from jepakit.evals.item_scores import ItemScores
 from jepakit.evals.phyre import actions as bank_module
-from jepakit.evals.phyre.actions import ActionBank
+from jepakit.evals.phyre import aimed as aimed_module
+from jepakit.evals.phyre.action_bank import ActionBank
 from jepakit.evals.phyre.console import print_phyre
 from jepakit.evals.phyre.evaluation import (
     Entrant,
@@ -33,23 +36,33 @@ class Oracle:
     def learn(self, train, dev):
         assert train
         assert dev
-        return Learned(lambda bank: self.sign * bank.solved, {"sign": self.sign})
+        return Learned(self.scores, {"sign": self.sign})
+
+    def scores(self, candidates):
+        solved = [near(candidates.task, action) for action in candidates.actions]
+        return self.sign * np.array(solved, float)
+
+
+def parts_of(bank, banks, test):
+    tasks = [own.task for own in test]
+    candidates = bank.candidates_of(tasks, len(test[0])).values()
+    return FoldBanks(tuple(banks[:4]), tuple(banks[4:6]), tuple(candidates))
 
 
 @pytest.fixture(scope="module")
-def result():
+def result(tmp_path_factory):
     banks = [ruled_bank(task, 30) for task in toy_tasks(10, 2).values()]
-    folds = {
-        0: FoldBanks(tuple(banks[:4]), tuple(banks[4:6]), tuple(banks[6:12])),
-        3: FoldBanks(tuple(banks[:4]), tuple(banks[4:6]), tuple(banks[10:20])),
-    }
+    bank = ActionBank(tmp_path_factory.mktemp("bank"))
+    folds = {0: parts_of(bank, banks, banks[6:12]), 3: parts_of(bank, banks, banks[10:20])}
     entrants = {
         "encoder": Entrant([Oracle()], "knows"),
         "random": Entrant([RandomAgent(s) for s in range(5)], "guesses"),
         "worst": Entrant([Oracle(-1.0)], "avoids"),
     }
-    settings = PhyreSettings(folds=(0, 3), actions=30, draws=200)
-    return evaluate(entrants, folds, settings, source={"run": "toy"})
+    settings = PhyreSettings(folds=(0, 3), actions=30, candidates=30, draws=200)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bank_module, "attempt", near)
+        return evaluate(entrants, folds, bank, settings, source={"run": "toy"})
 
 
 def test_scores(result):
@@ -79,6 +92,7 @@ def test_table_and_files(result, tmp_path):
     assert [path.name for path in paths] == [
         "phyre_ball_cross_template.json",
         "phyre_ball_cross_template.md",
+        "phyre_ball_cross_template.json",
     ]
     record = json.loads(paths[0].read_text())
     assert record["scores"][0]["auccess"]["estimate"] == 1.0
@@ -86,6 +100,24 @@ def test_table_and_files(result, tmp_path):
     assert "AUCCESS is a lower bound" in text
     assert "setup and folds not stated there" in text
     assert "official folds: 0, 3" in text
+
+
+def test_scores_of_items(result, tmp_path):
+    paths = result.write(tmp_path)
+    assert paths[-1] == tmp_path / "scores" / "phyre_ball_cross_template.json"
+    first = ItemScores.read(paths[-1])
+    assert (first.metric, first.higher_is_better, first.mean) == ("auccess", True, 1.0)
+    assert first.items[0] == "0/00003:000"
+    assert first.groups[0] == "00003"
+    random = result.item_scores("random")
+    by_fold = [np.mean(random.values[:6]), np.mean(random.values[6:])]
+    np.testing.assert_allclose(by_fold, result.score("random").by_fold)
+    settings = dataclasses.replace(result.settings, setup="ball_within_template", folds=(0,))
+    single = dataclasses.replace(result, settings=settings, items=result.items[:6])
+    score = dataclasses.replace(result.scores[0], by_item=result.scores[0].by_item[:6])
+    found = dataclasses.replace(single, scores=(score,)).item_scores("encoder")
+    assert found.items == found.groups
+    assert found.items[0] == "00003:000"
 
 
 def test_console(result):
@@ -96,11 +128,13 @@ def test_console(result):
     assert "tasks per fold: 4 train, 2 dev, 6-10 test" in text
 
 
-def test_two_balls_have_no_published_rows(result):
+def test_two_balls_have_no_published_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(bank_module, "attempt", near)
     settings = PhyreSettings("two_balls_within_template", draws=20)
-    banks = [ruled_bank(task, 10) for task in toy_tasks(4, 1).values()]
-    parts = {0: FoldBanks(tuple(banks[:1]), tuple(banks[1:2]), tuple(banks[2:]))}
-    single = evaluate({"encoder": Entrant([Oracle()], "")}, parts, settings, source={})
+    banks = [ruled_bank(task, 10) for task in toy_tasks(8, 1).values()]
+    bank = ActionBank(tmp_path)
+    parts = {0: parts_of(bank, banks, banks[6:])}
+    single = evaluate({"encoder": Entrant([Oracle()], "")}, parts, bank, settings, source={})
     assert single.published == ()
     assert single.table()[1] == [
         ["encoder", "1.000 [1.000, 1.000]", "one fold", "1.000", "1.000", "1.000", ""]
@@ -110,14 +144,50 @@ def test_two_balls_have_no_published_rows(result):
 def test_folds_take_the_official_parts(tmp_path, monkeypatch):
     monkeypatch.setattr(bank_module, "attempt", near)
     tasks = toy_tasks(10, 4)
-    settings = PhyreSettings(folds=(0, 1), tasks_per_template=2, actions=5)
+    settings = PhyreSettings(folds=(0, 1), tasks_per_template=2, actions=5, candidates=7)
     found = fold_banks(tasks, ActionBank(tmp_path), settings)
     for number, parts in found.items():
         official = fold(settings.setup, number, tasks)
         for part in ("train", "dev", "test"):
             ids = [bank.task.identity for bank in getattr(parts, part)]
             assert ids == list(spread(getattr(official, part), 2))
-            assert {len(bank) for bank in getattr(parts, part)} == {5}
+            assert {len(bank) for bank in getattr(parts, part)} == {7 if part == "test" else 5}
+
+
+def test_aimed_draws_are_for_train_tasks_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(bank_module, "attempt", near)
+    monkeypatch.setattr(aimed_module, "attempt", near)
+    settings = PhyreSettings(
+        tasks_per_template=1, test_tasks_per_template=2, actions=4, aimed=3, candidates=5
+    )
+    parts = fold_banks(toy_tasks(10, 2), ActionBank(tmp_path), settings)[0]
+    assert {len(own) for own in parts.train} == {7}
+    assert {len(own) for own in parts.dev} == {4}
+    assert {len(own) for own in parts.test} == {5}
+    assert len(parts.test) == 2 * 2
+    names = {path.name for path in (tmp_path / "seed0" / "aimed_after_4").iterdir()}
+    assert names == {f"{own.task.identity.replace(':', '_')}.npz" for own in parts.train}
+
+
+def test_only_what_is_tried_is_simulated(tmp_path, monkeypatch):
+    simulated = []
+    monkeypatch.setattr(bank_module, "attempt", lambda t, a: simulated.append(t) or near(t, a))
+    banks = [ruled_bank(task, 10) for task in toy_tasks(8, 1).values()]
+    bank, settings = ActionBank(tmp_path), PhyreSettings(candidates=200, draws=20)
+    tasks = [own.task for own in banks[6:]]
+    candidates = tuple(bank.candidates_of(tasks, 200).values())
+    folds = {0: FoldBanks(tuple(banks[:4]), tuple(banks[4:6]), candidates)}
+    assert not simulated
+    knows = {"encoder": Entrant([Oracle()], "")}
+    assert evaluate(knows, folds, bank, settings, source={}).scores[0].auccess.estimate == 1.0
+    assert len(simulated) == 2  # the first attempt on each of the two tasks
+    wrong = evaluate({"worst": Entrant([Oracle(-1.0)], "")}, folds, bank, settings, source={})
+    assert len(simulated) <= 2 + 200
+    again = len(simulated)
+    fresh = ActionBank(tmp_path)
+    same = evaluate({"worst": Entrant([Oracle(-1.0)], "")}, folds, fresh, settings, source={})
+    assert len(simulated) == again  # outcomes were kept
+    assert same.scores == wrong.scores
 
 
 def test_spread():
@@ -134,8 +204,11 @@ def test_spread():
         (PhyreSettings(folds=(-1,)), r"got \[-1\]"),
         (PhyreSettings(folds=()), r"got \[\]"),
         (PhyreSettings(folds=(1, 1)), r"got \[1, 1\]"),
-        (PhyreSettings(tasks_per_template=-1), "got -1 and 200"),
-        (PhyreSettings(actions=0), "got 10 and 0"),
+        (PhyreSettings(tasks_per_template=-1), "got -1, -1, 0, 200, 200"),
+        (PhyreSettings(test_tasks_per_template=-1), "got 10, -1, 0, 200, 200"),
+        (PhyreSettings(aimed=-1), "got 10, 10, -1, 200, 200"),
+        (PhyreSettings(actions=0), "got 10, 10, 0, 0, 200"),
+        (PhyreSettings(candidates=0), "got 10, 10, 0, 200, 0"),
     ],
 )
 def test_refuses_settings(settings, message):

@@ -12,7 +12,7 @@ from jepakit.batch import BatchRequest
 from jepakit.evals.phyre.auccess import task_auccess
 from jepakit.evals.phyre.feature_probe import FeatureProbe, balanced
 from jepakit.evals.phyre.ranking import attempts_of
-from jepakit.evals.phyre.scene_features import SceneFeatures, as_floats
+from jepakit.evals.phyre.scene_features import SceneFeatures, as_floats, of_frames
 from jepakit.evals.phyre.scene_pictures import draw_actions
 
 
@@ -29,7 +29,9 @@ def distance(bank):
 
 
 def auccess_of(learned, banks):
-    return task_auccess(np.array([attempts_of(b, learned.scores(b)) for b in banks])).mean()
+    return task_auccess(
+        np.array([attempts_of(b, learned.scores(b.candidates)) for b in banks])
+    ).mean()
 
 
 def test_informative_features_solve_at_once(banks):
@@ -51,7 +53,7 @@ def test_equals_a_logistic_regression_by_hand(banks):
     model = LogisticRegression(C=1 / (0.1 * len(rows)), class_weight="balanced", max_iter=5000)
     model.fit((rows - mean) / std, solved)
     expected = (distance(banks[7]) - mean) / std @ model.coef_[0] + model.intercept_[0]
-    np.testing.assert_allclose(learned.scores(banks[7]), expected, atol=1e-6)
+    np.testing.assert_allclose(learned.scores(banks[7].candidates), expected, atol=1e-6)
     assert learned.facts["pairs"] == len(rows)
 
 
@@ -76,10 +78,10 @@ def test_refuses_parts_with_one_outcome(banks):
 
 def test_pixels_keep_no_more_components_than_asked(banks):
     request = BatchRequest(frames=4, size=(16, 16), patch=8, tubelet=2)
-    source = SceneFeatures({"pixels": lambda f: f[:, 0].flatten(1)}, request)
+    source = SceneFeatures({"pixels": of_frames(lambda f: f[:, 0].flatten(1))}, request)
     probe = FeatureProbe(source.named("pixels"), components=5)
     learned = probe.learn(banks[:4], banks[4:6])
-    assert np.isfinite(learned.scores(banks[7])).all()
+    assert np.isfinite(learned.scores(banks[7].candidates)).all()
 
 
 def test_features_see_the_picture_repeated(banks):
@@ -91,27 +93,42 @@ def test_features_see_the_picture_repeated(banks):
         seen.append(frames)
         return frames.float().mean(dim=(1, 2, 3))
 
-    source = SceneFeatures({"mean": featurise}, request, batch_size=16)
-    rows = source.of(banks[0])["mean"]
-    pictures = draw_actions(banks[0].task, banks[0].actions, 16)
+    source = SceneFeatures({"mean": of_frames(featurise)}, request, batch_size=16)
+    rows = source.of(banks[0].candidates)["mean"]
+    pictures = draw_actions(banks[0].task, banks[0].actions, 16).pictures
     assert [len(frames) for frames in seen] == [16, 16, 8]
     clips = torch.cat(seen)
     assert clips.shape == (40, 3, 16, 16, 3)
     for t in range(3):
         np.testing.assert_array_equal(clips[:, t], pictures)
     np.testing.assert_allclose(rows, pictures.mean(axis=(1, 2)), rtol=1e-5)
-    source.of(banks[0])
+    source.of(banks[0].candidates)
     assert len(seen) == 3  # kept
-    assert len(source.of(banks[0].only(np.arange(2)))["mean"]) == 2
+    assert len(source.of(banks[0].only(np.arange(2)).candidates)["mean"]) == 2
+
+
+def test_old_features_make_room(banks):
+    seen = []
+    request = BatchRequest(frames=1, size=(16, 16), patch=8, tubelet=1)
+
+    def featurise(frames):
+        seen.append(len(frames))
+        return torch.zeros(len(frames), 10)
+
+    # A row is 40 bytes and a bank 1600.
+    source = SceneFeatures({"x": of_frames(featurise)}, request, kept_bytes=3300)
+    for number in (0, 1, 0, 2, 0, 1):
+        source.of(banks[number].candidates)
+    assert seen == [40] * 4  # 0 and 1, 2 in place of 1, 1 again
 
 
 def test_features_refuse(banks):
     with pytest.raises(ValueError, match="scenes are square; the encoder takes 16 x 24"):
         SceneFeatures({}, BatchRequest(frames=1, size=(16, 24), patch=8, tubelet=1))
     request = BatchRequest(frames=1, size=(16, 16), patch=8, tubelet=1)
-    broken = SceneFeatures({"x": lambda f: torch.full((len(f), 1), torch.nan)}, request)
+    broken = SceneFeatures({"x": of_frames(lambda f: torch.full((len(f), 1), torch.nan))}, request)
     with pytest.raises(ValueError, match="'x' of task 00000:000 are not finite"):
-        broken.of(banks[0])
+        broken.of(banks[0].candidates)
 
 
 def test_pixels_become_shares():
