@@ -10,6 +10,7 @@ from data_prep.finished.verify import verify
 from data_prep.job import Job
 from data_prep.masks.methods import Finding
 from data_prep.prepare import prepare
+from data_prep.simulated.cophy_like import cophy_like
 from data_prep.simulated.craft_like import craft_like
 from data_prep.simulated.demo import demo
 from data_prep.simulated.phyre import phyre
@@ -24,6 +25,7 @@ WORLDS = {
     "phyre": Command(phyre, flat={"job": Job}),
     "scenes": Command(scenes, flat={"job": Job}),
     "craft_like": Command(craft_like, flat={"job": Job}),
+    "cophy_like": Command(cophy_like, flat={"job": Job}),
     "push": Command(push, flat={"job": Job}),
     "demo": Command(demo),
 }

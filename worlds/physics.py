@@ -81,7 +81,7 @@ class World:
         self.step_count = 0
         self._log = ContactLog(len(scene.bodies)) if log_contacts else None
         self._world = Box2D.b2World(
-            gravity=(0.0, scene.gravity), continuousPhysics=scene.continuous
+            gravity=(scene.sideways, scene.gravity), continuousPhysics=scene.continuous
         )
         if self._log is not None:
             self._world.contactListener = self._log

@@ -82,6 +82,7 @@ class Scene:
     ``sleeping`` lets bodies at rest be skipped, ``continuous`` stops fast bodies at the moment they
     would pass through static ones. Both let bodies that never touch influence each other in the
     last digits; switched off, removing an object changes nothing that it cannot reach by contact.
+    ``gravity`` points along y and ``sideways`` is its part along x, both in m/s^2.
     """
 
     bodies: tuple[Body, ...]
@@ -94,6 +95,7 @@ class Scene:
     position_iterations: int = 20
     sleeping: bool = True
     continuous: bool = True
+    sideways: float = 0.0
 
     @property
     def identities(self) -> tuple[int, ...]:
