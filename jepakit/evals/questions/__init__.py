@@ -1,0 +1,1 @@
+"""Questions about clips, answered from frozen features and a closed vocabulary."""
