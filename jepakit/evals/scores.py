@@ -81,7 +81,15 @@ def mae(truth: Float[np.ndarray, " n"], guess: Float[np.ndarray, " n"]) -> Stati
 
 
 def top_k(truth: Int[np.ndarray, " n"], score: Float[np.ndarray, "n classes"], k: int) -> Statistic:
-    """Share of items whose class is among the ``k`` best scored ones.
+    """Share of items whose class is among the ``k`` best scored ones, see :func:`top_k_hits`."""
+    hit = top_k_hits(truth, score, k)
+    return lambda counts: counts @ hit / counts.sum(axis=1)
+
+
+def top_k_hits(
+    truth: Int[np.ndarray, " n"], score: Float[np.ndarray, "n classes"], k: int
+) -> Float[np.ndarray, " n"]:
+    """Per item, whether its class is among the ``k`` best scored ones: 1 or 0.
 
     A tie counts as often as it would be won by lot: of ``m`` classes that share the score of the
     true one, ``a`` classes above, the item counts ``(k - a) / m``, kept between 0 and 1. A constant
@@ -89,8 +97,7 @@ def top_k(truth: Int[np.ndarray, " n"], score: Float[np.ndarray, "n classes"], k
     """
     own = score[np.arange(len(truth)), truth][:, None]
     above, tied = (score > own).sum(axis=1), (score == own).sum(axis=1)
-    hit = np.clip((k - above) / tied, 0.0, 1.0)
-    return lambda counts: counts @ hit / counts.sum(axis=1)
+    return np.clip((k - above) / tied, 0.0, 1.0)
 
 
 def _ratio(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -50,13 +51,15 @@ class StillImage(FrameSource):
                 bits, which it would clip to white.
         """
         for _ in numbers:
-            yield self._decode()
+            yield decode_picture(self.path, self.path)
 
-    def _decode(self) -> UInt8[ndarray, "h w 3"]:
-        try:
-            with Image.open(self.path) as picture:
-                if picture.mode[0] in "IF":
-                    raise ValueError(f"mode {picture.mode}; 8 bits per colour expected")
-                return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
-        except _ERRORS as error:
-            raise BadSample(f"{self.path}: {error}") from error
+
+def decode_picture(source: str | BytesIO, name: str) -> UInt8[ndarray, "h w 3"]:
+    """The picture in a file or in its bytes; raises as :meth:`StillImage.frames`."""
+    try:
+        with Image.open(source) as picture:
+            if picture.mode[0] in "IF":
+                raise ValueError(f"mode {picture.mode}; 8 bits per colour expected")
+            return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+    except _ERRORS as error:
+        raise BadSample(f"{name}: {error}") from error
