@@ -45,6 +45,8 @@ class CausalJEPA(JepaModule):
         full_sequence: whether the context encoder sees every token, hidden ones zeroed (ablation).
         segmentation: slots learned on the target encoder's tokens take the place of objects
             (ablation).
+        frozen_encoder: whether the predictor alone learns: a second stage on the encoder of a first
+            one (``--start_from``), whose latents then hold still while their changes are learned.
         optimization: learning rate, weight decay and their schedules.
 
     Raises:
@@ -66,6 +68,7 @@ class CausalJEPA(JepaModule):
         intervention: InterventionSource = "zero",
         full_sequence: bool = False,
         segmentation: Callable[[int, tuple[int, int, int]], LearnedObjects] | None = None,
+        frozen_encoder: bool = False,
         optimization: Optimization | None = None,
     ) -> None:
         super().__init__(optimization or Optimization())
@@ -73,6 +76,8 @@ class CausalJEPA(JepaModule):
             raise ValueError("Give either a masker or a segmentation, to say what is hidden.")
         self.encoder = encoder
         self.target_encoder = copy.deepcopy(encoder).requires_grad_(requires_grad=False).eval()
+        self.frozen_encoder = frozen_encoder
+        encoder.requires_grad_(requires_grad=not frozen_encoder)
         self.predictor = predictor(encoder.width, encoder.grid)
         slots = self.predictor.slot_embedding.num_embeddings
         if masker is not None and masker.max_slots > slots:
@@ -113,8 +118,8 @@ class CausalJEPA(JepaModule):
         return self.encoder.width
 
     def ema_pairs(self) -> list[tuple[nn.Module, nn.Module]]:
-        """The context encoder and the target encoder that follows it."""
-        return [(self.encoder, self.target_encoder)]
+        """The context encoder and the target encoder that follows it, unless it is frozen."""
+        return [] if self.frozen_encoder else [(self.encoder, self.target_encoder)]
 
     def loss(self, batch: SceneBatch) -> CausalJepaLosses:
         """All terms for one batch (Algorithm 1, lines 7-15)."""
@@ -187,7 +192,9 @@ class CausalJEPA(JepaModule):
         context = masks.context.lengths if masks else (n,) * size
         target = masks.target.lengths if masks else (0,) * size
         seen = (n,) * size if self.full_sequence else context
-        total = TRAINING * (self.encoder.flops(seen) + self.predictor.flops(context, target))
+        learns = 1 if self.frozen_encoder else TRAINING
+        total = learns * self.encoder.flops(seen)
+        total += TRAINING * self.predictor.flops(context, target)
         total += self.encoder.flops((n,) * size)
         if self.causal_weight > 0:
             second = context if self.intervention == "drop" else (n,) * size
