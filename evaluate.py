@@ -10,12 +10,16 @@ from collections.abc import Sequence
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from jepakit.command_line import Command, run_command
+from jepakit.evals.commands.cophy import CophyOptions, cophy
+from jepakit.evals.commands.craft import CraftOptions, craft
 from jepakit.evals.commands.fidelity import fidelity
+from jepakit.evals.commands.images import ImageOptions, images
 from jepakit.evals.commands.interventions import interventions
 from jepakit.evals.commands.phyre import PhyreOptions, phyre
 from jepakit.evals.commands.predict import predict
 from jepakit.evals.commands.probe import probe
 from jepakit.evals.commands.report import report
+from jepakit.evals.commands.table import table
 from vjepa2.classify import Classify
 
 RUN = ("run",)
@@ -24,9 +28,13 @@ COMMANDS = {
     "classify": Command(Classify, RUN),
     "predict": Command(predict, RUN),
     "phyre": Command(phyre, RUN, flat={"options": PhyreOptions}),
+    "craft": Command(craft, RUN, flat={"options": CraftOptions}),
+    "cophy": Command(cophy, RUN, flat={"options": CophyOptions}),
     "fidelity": Command(fidelity, RUN),
     "interventions": Command(interventions, RUN),
+    "images": Command(images, RUN, flat={"options": ImageOptions}),
     "report": Command(report, RUN),
+    "table": Command(table, ("name",)),
 }
 
 

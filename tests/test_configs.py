@@ -28,7 +28,7 @@ PLANS = sorted((CONFIGS / "plan").glob("*.yaml"))
 WHOLE = sorted(
     path
     for path in CONFIGS.rglob("*.yaml")
-    if path.parent.name != "ablations" and path not in PLANS
+    if path.parent.name != "ablations" and path not in PLANS and "tables" not in path.parts
 )
 
 CHANGES: dict[str, dict[str, Any]] = {

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from jepakit.evals.item_scores import ItemScores
 from jepakit.evals.object_scores import Scores
 from jepakit.evals.removal_clips import RemovalClip
 from jepakit.evals.removal_truth import CHANGED, CausalTruth, visible_change
@@ -125,6 +126,22 @@ def auroc_within(
         return np.divide(counts @ value, drawn, out=np.full_like(drawn, np.nan), where=drawn > 0)
 
     return statistic
+
+
+def removal_items(pairs: FidelityPairs, truth: str, scorer: str) -> ItemScores | None:
+    """The AUROC within each removal, whose mean is that of :func:`auroc_within`.
+
+    Of removals that reach some but not all; None where there is none.
+    """
+    names, groups, values = [], [], []
+    told, score = pairs.truth[truth], pairs.scores[scorer]
+    for removal in np.unique(pairs.removals):
+        rows = np.flatnonzero(pairs.removals == removal)
+        if 0 < told[rows].sum() < len(rows):
+            groups.append(str(pairs.groups[rows[0]]))
+            names.append(f"{groups[-1]}/removal {removal}")
+            values.append(float(auroc(told[rows], score[rows])(np.ones((1, len(rows))))[0]))
+    return ItemScores.of("auroc", names, groups, values) if names else None
 
 
 def _others(clip: RemovalClip, identity: int, candidates: Candidates) -> list[int]:

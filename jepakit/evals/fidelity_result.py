@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jepakit.evals.fidelity_pairs import CHANGE, DESCENDANTS, FidelityPairs, auroc_within
+from jepakit.evals.fidelity_pairs import (
+    CHANGE,
+    DESCENDANTS,
+    FidelityPairs,
+    auroc_within,
+    removal_items,
+)
 from jepakit.evals.figures.forest import ForestPanel, ForestPoint, forest_plot
 from jepakit.evals.figures.style import to_png
+from jepakit.evals.item_scores import ItemScores
 from jepakit.evals.rank_correlation import spearman
 from jepakit.evals.removal_truth import CHANGED
 from jepakit.evals.scores import auroc
@@ -39,6 +46,7 @@ SCORERS = {
     "no prediction can beat by much",
 }
 CORRELATION = "Spearman, true latent change"
+SCORE_FILES = {DESCENDANTS: "fidelity.json", CHANGE: "fidelity_change.json"}
 TRUTHS = {
     DESCENDANTS: "objects that contacts (of both simulations) or joints connect to the removed one "
     "while the clip lasts",
@@ -73,10 +81,12 @@ class FidelityResult:
     Attributes:
         values: by scorer and metric.
         source: run, data and counts, in words.
+        items: AUROC of the predicted residual within each removal, by kind of truth.
     """
 
     values: tuple[FidelityValue, ...]
     source: dict[str, str]
+    items: dict[str, ItemScores] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -93,14 +103,16 @@ class FidelityResult:
         )
         values: list[FidelityValue] = []
         for metric in _metrics(pairs):
-            found = _distributions(metric, pairs, resampling)
-            own = found[TRAINED]
-            for name, other in found.items():
+            by_scorer = _distributions(metric, pairs, resampling)
+            own = by_scorer[TRAINED]
+            for name, other in by_scorer.items():
                 interval = other.interval()
                 behind = None if name == TRAINED else (own - other).interval()
                 disjoint = name != TRAINED and own.interval().low > interval.high
                 values.append(FidelityValue(name, metric, interval, behind, disjoint))
-        return cls(tuple(values), dict(source) | _counts(pairs, resampling))
+        found = {truth: removal_items(pairs, truth, TRAINED) for truth in pairs.truth}
+        items = {truth: scores for truth, scores in found.items() if scores is not None}
+        return cls(tuple(values), dict(source) | _counts(pairs, resampling), items)
 
     @property
     def metrics(self) -> list[str]:
@@ -147,7 +159,11 @@ class FidelityResult:
         return "\n".join(lines + [f"- **{name}**: {text}" for name, text in facts.items()]) + "\n"
 
     def write(self, folder: Path) -> list[Path]:
-        """Write fidelity.json, fidelity.md and fidelity.png into ``folder``."""
+        """Write fidelity.json, fidelity.md, fidelity.png and scores/ into ``folder``.
+
+        ``scores/fidelity.json`` is by descendants, ``scores/fidelity_change.json`` by what visibly
+        changes.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / f"fidelity.{suffix}" for suffix in ("json", "md", "png")]
         content = {
@@ -160,6 +176,8 @@ class FidelityResult:
         files[0].write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
         files[1].write_text(self.to_markdown(), encoding="utf-8")
         files[2].write_bytes(to_png(forest_plot(self._panels())))
+        for truth, scores in self.items.items():
+            files.append(scores.write(folder / "scores" / SCORE_FILES[truth]))
         return files
 
     def _panels(self) -> list[ForestPanel]:

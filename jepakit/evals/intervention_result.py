@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,9 @@ from rich.text import Text
 
 from jepakit.evals.figures.forest import ForestPanel, ForestPoint, forest_plot
 from jepakit.evals.figures.style import to_png
+from jepakit.evals.item_scores import ItemScores
 from jepakit.evals.linear_probe import Prediction
+from jepakit.evals.probe_items import mean_over_labels
 from jepakit.evals.probe_result import ProbeSettings, UndefinedLabel
 from jepakit.evals.removal_features import FEATURES, PLAIN
 from jepakit.evals.removal_questions import QUESTIONS
@@ -44,7 +46,10 @@ class FeatureScore:
 
 @dataclass(frozen=True)
 class QuestionResult:
-    """Everything measured on one question."""
+    """Everything measured on one question.
+
+    ``items`` says of every test row what probes of the predicted removal are worth there.
+    """
 
     question: str
     metric: Metric
@@ -52,6 +57,7 @@ class QuestionResult:
     test_rows: int
     test_groups: int
     scores: tuple[FeatureScore, ...]
+    items: ItemScores | None = field(default=None, repr=False, compare=False)
 
     def score(self, features: str) -> FeatureScore:
         """The score of one kind of features.
@@ -72,6 +78,7 @@ def question_result(
     resampling: Resampling,
     counts: tuple[int, int],
     settings: ProbeSettings,
+    items: ItemScores | None = None,
 ) -> QuestionResult:
     """Score all predictions of one question on the same draws.
 
@@ -82,6 +89,7 @@ def question_result(
         resampling: of their scenes.
         counts: rows to learn from and rows to be judged on.
         settings: how intervals are made.
+        items: what probes of the predicted removal are worth on each test row.
     """
     metric: Metric = "auroc" if QUESTIONS[question].kind == "binary" else "r2"
     found: dict[str, Distribution] = {}
@@ -100,7 +108,7 @@ def question_result(
         for name in NAMES
         if name in found
     )
-    return QuestionResult(question, metric, *counts, resampling.groups, scores)
+    return QuestionResult(question, metric, *counts, resampling.groups, scores, items)
 
 
 @dataclass(frozen=True)
@@ -169,19 +177,34 @@ class InterventionResult:
         return "\n".join(lines + [f"- **{name}**: {text}" for name, text in facts.items()]) + "\n"
 
     def write(self, folder: Path) -> list[Path]:
-        """Write interventions.json, .md and, where anything was scored, .png into ``folder``."""
+        """Write interventions.json, .md and, where anything was scored, .png and scores/.
+
+        ``scores/interventions_QUESTION.json`` says what probes of the predicted removal ("full -
+        residual") are worth on each row, ``scores/interventions.json`` the mean balanced accuracy
+        of the yes-or-no questions.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / f"interventions.{suffix}" for suffix in ("json", "md", "png")]
         content = asdict(self) | {
             "features": FEATURES,
             "asked": {name: asdict(question) for name, question in QUESTIONS.items()},
         }
+        for question in content["questions"]:
+            del question["items"]
         files[0].write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
         files[1].write_text(self.to_markdown(), encoding="utf-8")
         if not self.questions:
             return files[:2]
         files[2].write_bytes(to_png(forest_plot(self._panels())))
+        for name, scores in self._items().items():
+            files.append(scores.write(folder / "scores" / f"{name}.json"))
         return files
+
+    def _items(self) -> dict[str, ItemScores]:
+        known = {q.question: q.items for q in self.questions if q.items is not None}
+        found = {f"interventions_{name}": items for name, items in known.items()}
+        binary = {name: items for name, items in known.items() if QUESTIONS[name].kind == "binary"}
+        return found | ({"interventions": mean_over_labels(binary)} if binary else {})
 
     def _panels(self) -> list[ForestPanel]:
         panels = []

@@ -27,9 +27,11 @@ from jepakit.evals.linear_probe import (
     split_by_group,
     undefined_reason,
 )
+from jepakit.evals.probe_items import probe_items
 from jepakit.evals.probe_result import ProbeSettings, UndefinedLabel
 from jepakit.evals.removal_clips import RemovalClips
 from jepakit.evals.removal_features import (
+    SCENE,
     UNTRAINED,
     RemovalFeatures,
     RemovalModel,
@@ -205,7 +207,13 @@ def _probe_question(
         rng=np.random.default_rng(derive_seed("bootstrap", name)),
     )
     counts = splits[0].train.size, rows.size
-    return question_result(name, predictions, target[rows], resampling, counts, settings)
+    groups = features.groups[rows].astype(str).tolist()
+    named = [f"{group}/row {row}" for group, row in zip(groups, rows, strict=True)]
+    items = None
+    if SCENE in predictions:
+        kind = QUESTIONS[name].kind
+        items = probe_items(kind, target[rows], predictions[SCENE], named, groups)
+    return question_result(name, predictions, target[rows], resampling, counts, settings, items)
 
 
 def _sources(features: RemovalFeatures, seeds: int) -> dict[str, list[Float[np.ndarray, "n d"]]]:

@@ -6,11 +6,13 @@ import csv
 import dataclasses
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jepakit.evals.item_scores import ItemScores
 from jepakit.evals.linear_probe import STRENGTHS, Kind
+from jepakit.evals.probe_items import mean_over_labels
 from jepakit.evals.scores import METRICS, Metric
 from jepakit.evals.statistics import Interval, Method
 
@@ -87,7 +89,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class LabelResult:
-    """Everything measured on one label; ``positives``: share of the test clips, if binary."""
+    """Everything measured on one label; ``positives``: share of the test clips, if binary.
+
+    ``items`` says of every test clip what the encoder's probes are worth there.
+    """
 
     label: str
     kind: Kind
@@ -97,6 +102,7 @@ class LabelResult:
     positives: float | None
     scores: tuple[Score, ...]
     differences: tuple[Difference, ...]
+    items: ItemScores | None = field(default=None, repr=False, compare=False)
 
     def score(self, features: str, metric: Metric) -> Score:
         """The score of ``features`` by ``metric``."""
@@ -164,7 +170,10 @@ class ProbeResult:
 
     def to_json(self) -> str:
         """Every number, with names."""
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+        content = dataclasses.asdict(self)
+        for label in content["labels"]:
+            del label["items"]
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
     def to_csv(self) -> str:
         """One row per label, features and metric."""
@@ -232,14 +241,30 @@ class ProbeResult:
         )
 
     def write(self, folder: Path) -> list[Path]:
-        """Write ``probe.json``, ``probe.csv`` and ``probe.md`` into ``folder``."""
+        """Write ``probe.json``, ``probe.csv``, ``probe.md`` and ``scores/`` into ``folder``.
+
+        ``scores/probe_LABEL.json`` says what the encoder's probes are worth on each clip,
+        ``scores/probe.json`` the mean R² of all regressions, ``scores/probe_binary.json`` the mean
+        balanced accuracy of the others.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         texts = {"json": self.to_json(), "csv": self.to_csv(), "md": self.to_markdown()}
         paths = []
         for suffix, text in texts.items():
             paths.append(folder / f"probe.{suffix}")
             paths[-1].write_text(text, encoding="utf-8")
+        for name, scores in self._items().items():
+            paths.append(scores.write(folder / "scores" / f"{name}.json"))
         return paths
+
+    def _items(self) -> dict[str, ItemScores]:
+        known = [(r, r.items) for r in self.labels if r.items is not None]
+        found = {f"probe_{result.label}": items for result, items in known}
+        for kind, name in (("regression", "probe"), ("binary", "probe_binary")):
+            own = {result.label: items for result, items in known if result.kind == kind}
+            if own:
+                found[name] = mean_over_labels(own)
+        return found
 
 
 def _tupled(fields: dict[str, Any]) -> dict[str, Any]:

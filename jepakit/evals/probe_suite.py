@@ -16,6 +16,7 @@ from jepakit.evals.linear_probe import (
     split_by_group,
     undefined_reason,
 )
+from jepakit.evals.probe_items import probe_items
 from jepakit.evals.probe_result import (
     ENCODER,
     Difference,
@@ -47,6 +48,7 @@ def run_probe_suite(
     notes: Mapping[str, str],
     source: Mapping[str, str] | None = None,
     settings: ProbeSettings | None = None,
+    keys: Sequence[str] | None = None,
 ) -> ProbeResult:
     """Probe every label from every kind of features.
 
@@ -60,6 +62,7 @@ def run_probe_suite(
         notes: one sentence per kind of features.
         source: where the model and the clips came from, for the record.
         settings: see :class:`ProbeSettings`.
+        keys: name of each clip; by default its row number.
 
     Raises:
         ValueError: no encoder among the features, a wrong number of arrays, a label without
@@ -68,6 +71,7 @@ def run_probe_suite(
     settings = settings or ProbeSettings()
     _check_features(features, settings.seeds)
     splits = _selection_splits(groups, test, settings)
+    names = np.asarray(range(len(groups)) if keys is None else keys).astype(str)
     labels: list[LabelResult] = []
     undefined: list[UndefinedLabel] = []
     for label, kind in kinds.items():
@@ -81,7 +85,7 @@ def run_probe_suite(
         if reason:
             undefined.append(UndefinedLabel(label, kind, reason))
         else:
-            labels.append(_probe_label(label, kind, features, target, groups, own, settings))
+            labels.append(_probe_label(label, kind, features, target, groups, names, own, settings))
     named = {name: notes[name] for name in features}
     constant = {CONSTANT: "the same answer for every clip, from the training labels"}
     return ProbeResult(
@@ -109,6 +113,7 @@ def _probe_label(
     features: FeatureSets,
     target: Float[np.ndarray, " n"],
     groups: np.ndarray,
+    names: np.ndarray,
     splits: list[Split],
     settings: ProbeSettings,
 ) -> LabelResult:
@@ -141,6 +146,13 @@ def _probe_label(
         positives=float(target[rows].mean()) if kind == "binary" else None,
         scores=tuple(scores),
         differences=tuple(differences),
+        items=probe_items(
+            kind,
+            target[rows],
+            predictions[ENCODER],
+            names[rows].tolist(),
+            groups[rows].astype(str).tolist(),
+        ),
     )
 
 

@@ -147,6 +147,7 @@ class RunProbe:
             notes=self._notes(width, pixels.shape[1]),
             source=self._source(len(train), len(test)),
             settings=self.settings,
+            keys=[*train.keys, *test.keys],
         )
 
     def _encoder(self, module: JepaModule) -> Encoder:

@@ -39,6 +39,7 @@ from jepakit.evals.fidelity_result import (
     FidelityResult,
     print_fidelity,
 )
+from jepakit.evals.item_scores import ItemScores
 from jepakit.evals.object_scores import (
     attention_scores,
     change_scores,
@@ -330,7 +331,16 @@ class TestRun:
         evaluate.main([*words, "--out", str(tmp_path)])
         assert "Causal fidelity" in capsys.readouterr().out
         names = sorted(path.name for path in tmp_path.iterdir())
-        assert names == ["fidelity.json", "fidelity.md", "fidelity.png"]
+        assert names == ["fidelity.json", "fidelity.md", "fidelity.png", "scores"]
+        content = json.loads((tmp_path / "fidelity.json").read_text())
+        within = {
+            v["metric"]: v["interval"]["estimate"]
+            for v in content["values"]
+            if v["scorer"] == TRAINED
+        }
+        for name, truth in (("fidelity", DESCENDANTS), ("fidelity_change", CHANGE)):
+            scores = ItemScores.read(tmp_path / "scores" / f"{name}.json")
+            assert scores.mean == pytest.approx(within[f"{truth}, within"], abs=1e-12)
         with pytest.raises(SystemExit, match=r"evaluate\.py fidelity: .*no run folder"):
             evaluate.main(["fidelity", str(tmp_path / "none"), "--data", data])
 

@@ -24,6 +24,7 @@ from jepakit.evals.intervention_result import (
     question_result,
 )
 from jepakit.evals.interventional_probe import InterventionOptions, RunInterventions, probe_level
+from jepakit.evals.item_scores import ItemScores
 from jepakit.evals.linear_probe import Prediction
 from jepakit.evals.probe_result import ProbeSettings
 from jepakit.evals.removal_features import (
@@ -266,8 +267,13 @@ class TestRun:
         words = ["--seeds", "1", "--draws", "20", "--removals", "2", "--out", str(tmp_path / "out")]
         evaluate.main(["interventions", str(tmp_path / "tiny"), "--data", data, *words])
         names = sorted(path.suffix for path in (tmp_path / "out").iterdir())
-        assert names == [".json", ".md", ".png"]
+        assert names == ["", ".json", ".md", ".png"]
         question = result.question("object_end_height")
+        assert question.items is not None
+        assert question.items.mean == pytest.approx(question.score(SCENE).interval.estimate)
+        kept = ItemScores.read(tmp_path / "out/scores/interventions_object_end_height.json")
+        assert len(kept.items) == question.test_rows
+        assert "/row " in kept.items[0]
         assert {s.features for s in question.scores} == {
             PLAIN, TOLD, SCENE, UNTRAINED, ORACLE, MAJORITY,
         }  # fmt: skip

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jepakit.evals import probe_suite
+from jepakit.evals.item_scores import ItemScores
 from jepakit.evals.probe_result import ProbeSettings
 from jepakit.evals.probe_suite import CONSTANT, run_probe_suite
 
@@ -124,7 +125,12 @@ def test_test_labels_of_another_label_do_not_matter(result):
 
 def test_files(result, tmp_path):
     paths = result.write(tmp_path / "new")
-    assert [path.name for path in paths] == ["probe.json", "probe.csv", "probe.md"]
+    assert [path.name for path in paths[:3]] == ["probe.json", "probe.csv", "probe.md"]
+    for label in result.labels:
+        metric = "balanced_accuracy" if label.kind == "binary" else "r2"
+        scores = ItemScores.read(tmp_path / "new" / "scores" / f"probe_{label.label}.json")
+        expected = label.score("encoder", metric).interval.estimate
+        assert scores.mean == pytest.approx(expected, abs=1e-12)
     record = json.loads(paths[0].read_text())
     assert record["labels"][0]["scores"][0]["interval"]["estimate"] > 0.95
     rows = list(csv.DictReader(paths[1].read_text().splitlines()))

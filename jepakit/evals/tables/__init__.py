@@ -1,0 +1,1 @@
+"""Tables of many trained and evaluated models: rows and scales in YAML, one command for all."""
