@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float, UInt8
@@ -45,8 +45,8 @@ class CausalJEPA(JepaModule):
         full_sequence: whether the context encoder sees every token, hidden ones zeroed (ablation).
         segmentation: slots learned on the target encoder's tokens take the place of objects
             (ablation).
-        frozen_encoder: whether the predictor alone learns: a second stage on the encoder of a first
-            one (``--start_from``), whose latents then hold still while their changes are learned.
+        frozen_encoder: whether the predictor alone learns: a second stage on the target encoder of
+            a first one (``--start_from``): latents hold still while their changes are learned.
         optimization: learning rate, weight decay and their schedules.
 
     Raises:
@@ -118,8 +118,8 @@ class CausalJEPA(JepaModule):
         return self.encoder.width
 
     def ema_pairs(self) -> list[tuple[nn.Module, nn.Module]]:
-        """The context encoder and the target encoder that follows it, unless it is frozen."""
-        return [] if self.frozen_encoder else [(self.encoder, self.target_encoder)]
+        """The context encoder and the target encoder that follows it."""
+        return [(self.encoder, self.target_encoder)]
 
     def loss(self, batch: SceneBatch) -> CausalJepaLosses:
         """All terms for one batch (Algorithm 1, lines 7-15)."""
@@ -160,6 +160,12 @@ class CausalJEPA(JepaModule):
             hidden=zero + masks.target.total / (len(batch) * masks.target.grid),
             pooled=pooled,
         )
+
+    def adopt(self, weights: Mapping[str, Tensor]) -> None:
+        """Start with the weights of a run; a frozen encoder is that run's target encoder."""
+        super().adopt(weights)
+        if self.frozen_encoder:
+            self.encoder.load_state_dict(self.target_encoder.state_dict())
 
     def _context(self, batch: SceneBatch, masks: TokenMasks) -> Float[Tensor, "c d"]:
         if not self.full_sequence:

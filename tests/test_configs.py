@@ -28,7 +28,9 @@ PLANS = sorted((CONFIGS / "plan").glob("*.yaml"))
 WHOLE = sorted(
     path
     for path in CONFIGS.rglob("*.yaml")
-    if path.parent.name != "ablations" and path not in PLANS and "tables" not in path.parts
+    if path.parent.name not in ("ablations", "stages")
+    and path not in PLANS
+    and "tables" not in path.parts
 )
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -158,6 +160,17 @@ def test_a_row_is_a_few_lines_for_any_base(row: str) -> None:
     assert text.startswith("# ")
     assert len(text.splitlines()) <= 8
     assert yaml.safe_load(text).keys() == {"model"}
+
+
+def test_the_second_stage_trains_the_predictor_alone(
+    shards: Path, pictures: Path, episodes: Path
+) -> None:
+    demo = CONFIGS / "cjepa" / "demo.yaml"
+    cli = step(shards, pictures, episodes, demo, CONFIGS / "cjepa/stages/causal_effects.yaml")
+    learns = {n.split(".")[0] for n, p in cli.model.named_parameters() if p.requires_grad}
+    assert learns == {"predictor"}
+    assert cli.model.causal_loss.reduction == "sum"
+    assert cli.model.intervention == "resimulated"
 
 
 @pytest.mark.parametrize("row", DYNAMICS_CHANGES)

@@ -16,15 +16,15 @@ class CausalResidualLoss(nn.Module):
 
     ``|r_j - sg(s_full_j - s_int_j)|^2`` per context token ``j``, averaged over each sample's
     tokens and then over the batch, in float32. Causal-JEPA, section 4.5, L_causal, with the
-    averages of Algorithm 1, line 13. Differs: the mean over ``d`` by default, which trained a
-    little better in ``bench/causal_reduction.py``.
+    averages of Algorithm 1, line 13.
 
     Args:
-        reduction: over the ``d`` coordinates: ``mean`` keeps the loss independent of the encoder's
-            width; ``sum`` is the paper's formula.
+        reduction: over the ``d`` coordinates: ``sum`` is the paper's formula. ``mean`` keeps the
+            loss independent of the encoder's width, and so small beside the others that a model
+            learns next to nothing of effects (docs/ablations.md).
     """
 
-    def __init__(self, reduction: Literal["mean", "sum"] = "mean") -> None:
+    def __init__(self, reduction: Literal["mean", "sum"] = "sum") -> None:
         super().__init__()
         self.reduction = reduction
 

@@ -99,6 +99,22 @@ def test_gradients_reach_student_and_predictor_only(
     assert not silent
 
 
+def test_a_frozen_encoder_holds_still(encoder: VisionTransformer, masked: SceneBatch) -> None:
+    model = build(encoder, frozen_encoder=True, sigreg_weight=0.0)
+    model.loss(masked).total.backward()
+    assert all(p.grad is None for p in model.encoder.parameters())
+    assert all(p.grad is not None for p in model.predictor.blocks.parameters())
+    model.adopt(model.state_dict())
+    ((student, teacher),) = model.ema_pairs()
+    for own, followed in zip(teacher.parameters(), student.parameters(), strict=True):
+        assert torch.equal(own, followed)
+        assert torch.equal(own.lerp(followed, 0.3), own)
+    plain = build(encoder, sigreg_weight=0.0)
+    passes = plain.flops(masked) - model.flops(masked)
+    lengths = masked.masks.context.lengths
+    assert passes == pytest.approx(2 * plain.encoder.flops(lengths))
+
+
 def test_without_the_causal_term_the_second_scene_is_not_encoded(
     encoder: VisionTransformer, masked: SceneBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,7 +237,9 @@ def test_the_residual_loss_and_sigreg_are_parts(
     encoder: VisionTransformer, masked: SceneBatch
 ) -> None:
     summed = build(encoder, causal_loss=CausalResidualLoss("sum")).loss(masked)
-    mean = build(encoder, sigreg=SketchedSigReg(directions=8)).loss(masked)
+    averaged = CausalResidualLoss("mean")
+    other = build(encoder, causal_loss=averaged, sigreg=SketchedSigReg(directions=8))
+    mean = other.loss(masked)
     torch.testing.assert_close(mean.causal * 24, summed.causal)
     assert mean.sigreg != summed.sigreg
     assert issubclass(SmallBatchWarning, UserWarning)

@@ -217,7 +217,7 @@ class RunImages:
 
 def _reference(name: str, weights: str, device: torch.device) -> ImageFeaturiser:
     """A published encoder of timm on the same pixels, its pooled output as a single level."""
-    from jepakit.evals.phyre.image_control import timm_featuriser  # timm takes a second to import
+    from jepakit.evals.timm_control import timm_featuriser  # timm takes a second to import
 
     pooled = timm_featuriser(name, Path(weights), device)
     return lambda pictures: pooled(pictures.unsqueeze(1)).unsqueeze(1)

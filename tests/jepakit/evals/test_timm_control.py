@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from jepakit.evals.phyre.image_control import load_timm, timm_featuriser, without_classifier
+from jepakit.evals.timm_control import load_timm, timm_featuriser, without_classifier
 
 NAME = "vit_tiny_patch16_224"
 
