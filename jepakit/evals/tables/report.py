@@ -86,9 +86,8 @@ def value_cell(result: TableResult, row: Row, column: Column) -> str:
     cell = result.cells[row.identity, column.identity]
     if cell.value is None:
         return _without(result, row, column)
-    most = max(len(other.by_seed) for other in result.cells.values())
-    few = f" ({len(cell.by_seed)} of {most} seeds)" if len(cell.by_seed) < most else ""
-    return f"{cell.value}{few}"
+    few = len(cell.by_seed) < result.seeds
+    return f"{cell.value} ({len(cell.by_seed)} of {result.seeds} seeds)" if few else f"{cell.value}"
 
 
 def difference_cell(result: TableResult, row: Row, column: Column) -> str:

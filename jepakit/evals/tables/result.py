@@ -33,7 +33,7 @@ class Cell:
         value: ours, mean over seeds.
         difference: ours to the reference, on the seeds that both have.
         reproduced: whether its sign is the paper's, or the expected one; None where neither the
-            paper nor the table says any.
+            paper nor the table says any, and after a single training of each.
         problem: why scores that are there cannot be compared.
     """
 
@@ -59,6 +59,7 @@ class TableResult:
         failures: last words by run and stage.
         missing: trained rows without any value.
         shared: rows that have the recipe of an earlier one, and so its runs.
+        seeds: trainings that each row is to have.
         facts: scale, seeds, data, hardware and time, in words.
     """
 
@@ -68,6 +69,7 @@ class TableResult:
     failures: dict[str, str]
     missing: tuple[str, ...]
     shared: dict[str, str]
+    seeds: int
     facts: dict[str, str]
 
 
@@ -97,7 +99,8 @@ def table_result(
     failures = _failures(plan)
     failures |= {f"{c.row} {c.column}": c.problem for c in cells.values() if c.problem}
     shared = {row: run.owner for (row, seed), run in plan.runs.items() if run.owner != row}
-    return TableResult(table, cells, metrics, failures, missing, shared, facts)
+    seeds = len({seed for _, seed in plan.runs})
+    return TableResult(table, cells, metrics, failures, missing, shared, seeds, facts)
 
 
 def _scores(plan: TablePlan, row: Row, column: str) -> dict[int, ItemScores]:
@@ -128,7 +131,8 @@ def _cell(
             pairs = [own[seed] for seed in shared], [reference[seed] for seed in shared]
             difference = paired_difference(*pairs, settings)
             expected = _expected(row, gap, higher_is_better=pairs[0][0].higher_is_better)
-            reproduced = verdict(difference, expected) if expected else None
+            several = len(shared) > 1  # one training says nothing of others
+            reproduced = verdict(difference, expected) if expected and several else None
     except ValueError as error:  # such as other items: the row's own trouble, not the table's
         problem = str(error)
     by_seed = {seed: scores.mean for seed, scores in own.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,9 @@ def test_markdown_json_and_figure(tmp_path: Path) -> None:
     assert "| row | paper: Paper's score | Score ↑ |" in text
     assert "| Quoted | 1.000 |  |" in text
     assert "| Less skill | 2.000 | 4.000 [3." in text
-    assert "| Less skill | -1.000 | -3.000 **yes** |" in text
+    assert "| Less skill | -1.000 | -3.000 |" in text  # one training of each gives no verdict
+    assert "(1 of 3 seeds)" in to_markdown(replace(result, seeds=3), settings)
+    assert "seeds)" not in text
     assert "- Quoted: not trained by us." in text
     assert "- Nothing changed: the same recipe as The whole at this scale" in text
     cells = json.loads(to_json(result, settings))["cells"]
