@@ -67,7 +67,10 @@ def encoder_of(module: JepaModule, which: Which) -> Encoder:
     """
     pairs = module.ema_pairs()
     if not pairs:
-        raise ValueError(f"{type(module).__name__} has no EMA pair to take an encoder from.")
+        raise ValueError(
+            f"{type(module).__name__} has no EMA pair to take an encoder from: choose a run that "
+            "trains an encoder."
+        )
     student, teacher = pairs[0]
     encoder = teacher if which == "target" else student
     if not isinstance(encoder, Encoder):

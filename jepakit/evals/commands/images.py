@@ -6,13 +6,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from jepakit.evals.images.image_readouts import ImageSettings
-    from jepakit.evals.images.run_images import ImageSource
-
-# Everything else is imported when called, so that `--help` does not wait for torch.
+# Everything else is imported when called, so that `--help` does not wait for torch; not for types
+# alone either, since the parser would import it to look them up.
 
 
 @dataclass(frozen=True)
@@ -61,8 +58,8 @@ class ImageOptions:
     workers: int = 0
     device: str = "auto"
 
-    def source(self) -> ImageSource:
-        """What of the run is probed."""
+    def source(self) -> Any:
+        """What of the run is probed, an ``ImageSource``."""
         from jepakit.evals.images.run_images import ImageSource
 
         return ImageSource(
@@ -81,8 +78,8 @@ class ImageOptions:
             device=self.device,
         )
 
-    def settings(self, neighbours: Sequence[int]) -> ImageSettings:
-        """How its features are read."""
+    def settings(self, neighbours: Sequence[int]) -> Any:
+        """How its features are read, as ``ImageSettings``."""
         from jepakit.evals.images.image_readouts import ImageSettings
         from jepakit.evals.images.linear_sweep import LinearSweep
 
