@@ -76,7 +76,8 @@ def test_two_rows_of_the_ablation_table(tmp_path: Path) -> None:
         assert set(cells["full", column]["by_seed"]) == {"0", "1"}
         assert cells["random_patches", column]["difference"] is not None
         assert cells["source_drop", column]["difference"]["high"] == 0  # as in demo.yaml
-        assert cells["causal_mean", column]["value"] is None  # not said there, so a run of its own
+        assert cells["causal_mean", column]["difference"]["high"] == 0  # likewise
+        assert cells["causal_sum", column]["value"] is None  # a run of its own, not asked for
     assert cells["random_patches", "auccess"]["paper_difference"] == pytest.approx(-0.068)
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert again.returncode == 0
