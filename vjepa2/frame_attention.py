@@ -104,6 +104,15 @@ def frame_attention(
     few = q.shape[2] * keys.shape[2] <= SHORT
     if q.device.type == "cpu" or mask is not None or not few or torch.is_grad_enabled():
         return F.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
+    return plain_attention(q, keys, values)
+
+
+def plain_attention(
+    q: Float[Tensor, "b heads s dim"],
+    keys: Float[Tensor, "b heads past_s dim"],
+    values: Float[Tensor, "b heads past_s dim"],
+) -> Float[Tensor, "b heads s dim"]:
+    """``softmax(q k' / sqrt(dim)) v`` as two matrix products."""
     scores = (q * q.shape[-1] ** -0.5) @ keys.mT
     return scores.softmax(dim=-1).to(values.dtype) @ values
 

@@ -11,18 +11,8 @@ from numpy import ndarray
 from scipy.ndimage import distance_transform_edt
 
 from jepakit.data.video.frame_source import FrameSource
+from worlds.cophy.look import RGB as PAINTS
 
-PAINTS = {
-    "red": (255, 0, 0),
-    "green": (0, 128, 0),
-    "blue": (0, 0, 255),
-    "yellow": (255, 255, 0),
-    "lime": (0, 255, 0),
-    "purple": (128, 0, 128),
-    "orange": (255, 165, 0),
-    "cyan": (0, 255, 255),
-    "magenta": (255, 0, 255),
-}
 # Share of the distance to the second nearest colour beyond which a pixel is a mixture. Of 0.5 to 1,
 # 0.7 to 0.8 came closest to crowded scenes drawn in H.264 and MPEG-4: overlap 0.97 on average.
 DOUBT = 0.7

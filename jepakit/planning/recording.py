@@ -10,9 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-WARM_UP = (
-    3  # libraries choose their kernels, and lazily made constants come to be, before recording
-)
+WARM_UP = 3  # plain runs before: libraries choose kernels, lazily made constants come to be
 KEPT = 4
 
 

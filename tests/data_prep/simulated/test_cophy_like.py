@@ -7,10 +7,8 @@ from data_prep.simulated.cophy_layout import boxes, states_3d
 from data_prep.simulated.cophy_like import HALVES, LABEL_KINDS, cophy_like, numbered
 from data_prep.sources.cophy import SOURCE
 from data_prep.sources.cophy_parts import TASKS as FOLDERS
-from data_prep.sources.painted_masks import PAINTS
 from jepakit.data import ShardReader
 from worlds.cophy import COLOURS, TASKS, half_clip, play, row_states, sample
-from worlds.cophy.look import RGB
 from worlds.scenes.stage import FLOOR
 
 FRAMES, RATE = 8, 4.0
@@ -118,7 +116,6 @@ def test_boxes_and_numbers():
 def test_rows_and_colours_are_cophys():
     assert FOLDERS["ballsCF"] == COLOURS
     assert COLOURS[:4] == FOLDERS["blocktowerCF"]
-    assert RGB == PAINTS
 
 
 @pytest.mark.parametrize(

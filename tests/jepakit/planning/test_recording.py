@@ -13,7 +13,7 @@ from jepakit.planning.half_precision import HalfPrecision
 from jepakit.planning.recording import structure_of, tensors_of, with_tensors
 from jepakit.training.runs import build_model
 from vjepa2.dynamics import Dynamics
-from vjepa2.frame_attention import Kept, Past
+from vjepa2.frame_attention import Kept, Past, plain_attention
 from vjepa2.latent_state import DynamicsState
 
 
@@ -76,10 +76,17 @@ def test_bfloat16_changes_latents_by_its_rounding_alone() -> None:
         action = torch.full((2, len(PUSH)), 0.5)
         later = [m.step(s[0], action).latents for m, s in ((exact, wide), (half, narrow))]
     assert all(x.dtype == torch.float32 for x in later)
+    assert half.model.predictor.head.weight.dtype == torch.bfloat16
     for a, b in [(wide[1], narrow[1]), (later[0], later[1])]:
         assert 0 < (a - b).norm() / a.norm() < 0.03
     assert half.actions is half.model.actions
     assert half.request == exact.request
+
+
+def test_few_tokens_attend_as_many_do() -> None:
+    q, k, v = (torch.randn(6, 2, n, 8, dtype=torch.float64) for n in (4, 20, 20))
+    wanted = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+    torch.testing.assert_close(plain_attention(q, k, v), wanted)
 
 
 @pytest.mark.gpu
