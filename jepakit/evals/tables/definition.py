@@ -25,6 +25,7 @@ class Row:
         trained: whether it is trained here; otherwise it only quotes the paper.
         paper: the paper's value by column.
         expected: how it should compare to the reference where the paper has no value.
+        against: the row that it is compared with, where that is not the table's reference.
         note: said below the table.
     """
 
@@ -35,6 +36,7 @@ class Row:
     trained: bool = True
     paper: Mapping[str, float] = field(default_factory=dict)
     expected: Expected | None = None
+    against: str = ""
     note: str = ""
 
 
@@ -81,6 +83,10 @@ class TableDefinition:
             f"{', '.join(row.identity for row in self.rows)}."
         )
 
+    def compared_with(self, row: Row) -> str:
+        """Identity of the row that ``row`` is compared with."""
+        return row.against or self.reference
+
     @property
     def trained(self) -> tuple[Row, ...]:
         """Rows that are trained here, the reference first."""
@@ -92,15 +98,16 @@ def read_table(path: Path) -> TableDefinition:
     """The table of a YAML file.
 
     Raises:
-        ValueError: no such file, unknown keys, or a reference that is no trained row.
+        ValueError: no such file, unknown keys, or a row to compare with that is not trained.
     """
     content = read_mapping(path)
     columns = _parts(path, Column, content.pop("columns", {}))
     rows = _parts(path, Row, content.pop("rows", {}))
     refuse_unknown(path, content, {"title", "reference", "note"})
     table = TableDefinition(path.stem, columns=columns, rows=rows, **content)
-    if not table.row(table.reference).trained:
-        raise ValueError(f"{path}: the reference '{table.reference}' has to be a trained row.")
+    for other in {table.compared_with(row) for row in rows} | {table.reference}:
+        if not table.row(other).trained:
+            raise ValueError(f"{path}: '{other}' has to be a trained row to compare others with.")
     for row in rows:
         unknown = sorted(set(row.paper) - {column.identity for column in columns})
         if unknown:

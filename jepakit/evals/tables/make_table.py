@@ -29,7 +29,7 @@ class TableOptions:
 
     Attributes:
         seeds: trainings of each row.
-        rows: rows to train, by their keys; none takes all. The reference is always among them.
+        rows: rows to train, by their keys; none takes all. Those to compare with come along.
         jobs: runs at a time.
         make: whether missing data sets are made.
         redo: whether runs of another recipe are deleted and trained anew.
@@ -95,10 +95,7 @@ class MakeTable:
         with locked(self.folder / ".lock"):
             data = make_data(self.size, self.planner.needed(), self.root, make=self.options.make)
             plan = self.planner.plan(data, self.options.seeds)
-            wanted = {self.definition.reference, *self.options.rows}
-            rows = (
-                wanted if self.options.rows else {row.identity for row in self.definition.trained}
-            )
+            rows = self._rows()
             runner = TableRunner(
                 plan.distinct(rows),
                 root=self.root,
@@ -109,6 +106,13 @@ class MakeTable:
             runner.refuse_changed(redo=self.options.redo)
             runner.run(told=lambda: self._write(plan, data) and None)
             return self._write(plan, data)
+
+    def _rows(self) -> set[str]:
+        """What is trained: the reference, the rows asked for, and those they are compared with."""
+        every = self.definition.trained
+        asked = [row for row in every if not self.options.rows or row.identity in self.options.rows]
+        others = {self.definition.compared_with(row) for row in asked}
+        return {self.definition.reference} | others | {row.identity for row in asked}
 
     def _claim(self) -> None:
         """Mark the folder as this table's, or refuse that of another."""

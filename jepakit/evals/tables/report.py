@@ -65,6 +65,11 @@ def to_markdown(result: TableResult, settings: ComparisonSettings) -> str:
     lines += ["", *_grid(result, value_cell), "", f"## Difference to: {reference.name}", ""]
     lines += [*_grid(result, difference_cell), "", _method(settings)]
     notes = [f"- {row.name}: {row.note}." for row in table.rows if row.note]
+    notes += [
+        f"- {row.name}: compared with {table.row(row.against).name}."
+        for row in table.rows
+        if row.against
+    ]
     notes += [f"- {row.name}: not trained by us." for row in table.rows if not row.trained]
     notes += [
         f"- {table.row(row).name}: the same recipe as {table.row(owner).name} at this scale, so "

@@ -31,7 +31,7 @@ class Cell:
         paper_difference: to the paper's value of the reference.
         by_seed: ours, by seed; seeds without a value are not there.
         value: ours, mean over seeds.
-        difference: ours to the reference, on the seeds that both have.
+        difference: ours to the row it is compared with, on the seeds that both have.
         reproduced: whether its sign is the paper's, or the expected one; None where neither the
             paper nor the table says any, and after a single training of each.
         problem: why scores that are there cannot be compared.
@@ -89,7 +89,7 @@ def table_result(
         if known:
             metrics[column] = known[0].metric, known[0].higher_is_better
         for row in table.rows:
-            own, other = found[row.identity], found[table.reference]
+            own, other = found[row.identity], found[table.compared_with(row)]
             cells[row.identity, column] = _cell(table, row, column, own, other, settings)
     missing = tuple(
         row.identity

@@ -308,6 +308,24 @@ class TestRefusals:
         with pytest.raises(ValueError, match="of less-s0 changed"):
             make(root, seeds=1)
 
+    def test_a_row_compared_with_another_than_the_reference(self, tmp_path: Path) -> None:
+        less, strong = TABLE["rows"]["less"], {"name": "Strong", "options": {"skill": 5}}
+        rows = TABLE["rows"] | {"less": less | {"against": "strong"}, "strong": strong}
+        root = write_repository(tmp_path, changed(TABLE, rows=rows))
+        result, files = make(root, rows=("less",))
+        gap = result.cells["less", "score"].difference
+        level = {n: result.cells[n, "score"].value for n in ("less", "strong")}
+        assert level["less"] is not None
+        assert level["strong"] is not None
+        assert gap is not None
+        distance = level["less"].estimate - level["strong"].estimate
+        assert gap.estimate == pytest.approx(distance)
+        assert any("- Less skill: compared with Strong." in file.read_text() for file in files[:2])
+        rows["less"] |= {"against": "quoted"}
+        write_repository(root, changed(TABLE, rows=rows))
+        with pytest.raises(ValueError, match="'quoted' has to be a trained row to compare"):
+            make(root)
+
     def test_two_at_a_time(self, root: Path) -> None:
         make(root, seeds=1)
         held = os.open(root / OUT / ".lock", os.O_RDWR)

@@ -59,7 +59,7 @@ def test_a_width_is_scaled_with_the_model() -> None:
     assert command.index("--model.init_args.predictor.init_args.width=192") > command.index(
         "configs/cjepa/demo.yaml"
     )
-    assert found.runs["source_drop", 2] is found.runs["full", 2]
+    assert found.runs["source_resimulated", 2] is found.runs["full", 2]
 
 
 def test_the_papers_differences_are_its_own() -> None:
