@@ -19,6 +19,7 @@ from jepakit.evals.commands.phyre import PhyreOptions, phyre
 from jepakit.evals.commands.predict import predict
 from jepakit.evals.commands.probe import probe
 from jepakit.evals.commands.report import report
+from jepakit.evals.commands.states import StatesOptions, states
 from jepakit.evals.commands.table import table
 from vjepa2.classify import Classify
 
@@ -33,6 +34,7 @@ COMMANDS = {
     "fidelity": Command(fidelity, RUN),
     "interventions": Command(interventions, RUN),
     "images": Command(images, RUN, flat={"options": ImageOptions}),
+    "states": Command(states, RUN, flat={"options": StatesOptions}),
     "report": Command(report, RUN),
     "table": Command(table, ("name",)),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, UInt8
@@ -13,47 +12,16 @@ from torch import Tensor, nn
 
 from jepakit.batch import BatchRequest, Packing
 from jepakit.nn.attention import Kernel
-from jepakit.nn.block import EPS, Block, block_names, recomputed
-from jepakit.nn.edits import Edit, make_taps
+from jepakit.nn.block import EPS, Block, recomputed
+from jepakit.nn.edits import Edit, Taps, make_taps
+from jepakit.nn.encoded import Encoded
 from jepakit.nn.flops import vit_flops
 from jepakit.nn.initial import initialise
 from jepakit.nn.modalities import ModalPatches
 from jepakit.nn.patches import PatchEmbedding
-from jepakit.nn.pooling import mean_pool
 from jepakit.nn.positions import Position, PositionEmbedding, positional_parts
 from jepakit.nn.rotary import RotaryEmbedding
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Latents of the kept tokens.
-
-    Attributes:
-        tokens: one row per kept token, after the last norm; all levels side by side on request.
-        packing: which token each row is.
-        captured: the intermediates that were asked for, by name.
-    """
-
-    tokens: Float[Tensor, "total d"]
-    packing: Packing
-    captured: dict[str, Tensor] = field(default_factory=dict)
-
-    def dense(self) -> Float[Tensor, "b n d"]:
-        """The same latents, one sample per row.
-
-        Raises:
-            ValueError: samples keep different numbers of tokens.
-        """
-        if not self.packing.is_uniform:
-            raise ValueError(
-                f"Samples of {min(self.packing.lengths)} to {self.packing.max_length} tokens have "
-                "no dense layout; use jepakit.nn.pad."
-            )
-        return self.tokens.unflatten(0, (self.packing.batch, -1))
-
-    def pooled(self) -> Float[Tensor, "b d"]:
-        """Mean over each sample's tokens."""
-        return mean_pool(self.tokens, self.packing)
+from jepakit.nn.stretch import NORM, Stretch, activation_names, block_prefix
 
 
 class VisionTransformer(nn.Module):
@@ -65,7 +33,8 @@ class VisionTransformer(nn.Module):
 
     Names of the intermediates, all packed ``(total, d)``: ``embed`` (with position),
     ``blocks.07.attn``, ``blocks.07.mlp.hidden`` (``d`` is the MLP's), ``blocks.07.mlp``,
-    ``blocks.07.out``, and ``norm``, the output. See :class:`jepakit.nn.edits.Edit`.
+    ``blocks.07.out``, and ``norm``, the output. See :class:`jepakit.nn.edits.Edit`. A pass can be
+    cut at ``embed`` or at the ``out`` of a block, and :meth:`resume` goes on from there.
 
     Source: Dosovitskiy et al., "An image is worth 16x16 words"; Causal-JEPA, networks; V-JEPA 2 and
     2.1 for rotary positions, levels and images.
@@ -145,8 +114,7 @@ class VisionTransformer(nn.Module):
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the intermediates, in the order in which they are computed."""
-        inner = (_prefix(i) + name for i in range(len(self.blocks)) for name in block_names())
-        return ("embed", *inner, "norm")
+        return activation_names(len(self.blocks))
 
     def forward(
         self,
@@ -156,6 +124,7 @@ class VisionTransformer(nn.Module):
         capture: Collection[str] = (),
         edits: Mapping[str, Edit] | None = None,
         hierarchy: bool = False,
+        until: str = NORM,
     ) -> Encoded:
         """Encode the kept tokens of every clip.
 
@@ -165,9 +134,12 @@ class VisionTransformer(nn.Module):
             capture: names of the intermediates to return.
             edits: changes of intermediates by name.
             hierarchy: return all ``levels`` side by side, ``len(levels) d`` wide, lowest first.
+            until: where to stop, ``embed`` or the ``out`` of a block: nothing after it is computed,
+                and the tokens of the answer are the stream there. The whole network by default.
 
         Raises:
-            ValueError: clips of another size, a packing of another grid, or an unknown name.
+            ValueError: clips of another size, a packing of another grid, an unknown name, one that
+                is computed after ``until``, or a cut hierarchy.
         """
         tokens = self.tokens
         if self.images and frames.shape[1] == 1:
@@ -179,23 +151,75 @@ class VisionTransformer(nn.Module):
                 f"The packing is of samples with {packing.grid} tokens, the encoder's have "
                 f"{tokens} {self.grid}."
             )
-        taps = make_taps(self.names, capture, edits) if capture or edits else None
+        stretch = Stretch.between(len(self.blocks), until=until)
+        if hierarchy and not stretch.normed:
+            raise ValueError(
+                f"A pass cut at {until!r} has no hierarchy: its last level is missing."
+            )
+        taps = make_taps(stretch.names, capture, edits) if capture or edits else None
         x = self.patches(frames, packing)
         if self.positions is not None:
             x = x + self.positions(packing.position)
+        return self._along(stretch, x, packing, taps, hierarchy=hierarchy)
+
+    def resume(
+        self,
+        x: Float[Tensor, "total d"],
+        packing: Packing,
+        *,
+        after: str,
+        capture: Collection[str] = (),
+        edits: Mapping[str, Edit] | None = None,
+        until: str = NORM,
+    ) -> Encoded:
+        """Go on from the stream at ``after``: the same bits as in one pass over the same batch.
+
+        Args:
+            x: the stream at ``after``, as it is before an edit of that name; positions are in it.
+            packing: which token each row is.
+            after: where ``x`` was taken, ``embed`` or the ``out`` of a block.
+            capture: names of the intermediates to return, ``after`` included.
+            edits: changes of intermediates by name, of ``x`` itself under the name ``after``.
+            until: where to stop, see :meth:`forward`.
+
+        Raises:
+            ValueError: rows or a grid that do not fit, an unknown name or one that is not computed
+                from ``after`` until ``until``, or the two in the wrong order.
+        """
+        stills = (self.tokens // self.grid[0],) if self.images else ()
+        if packing.grid not in (self.tokens, *stills) or len(x) != packing.total:
+            raise ValueError(
+                f"{len(x)} rows, and a packing of {packing.total} tokens out of samples of "
+                f"{packing.grid}, are no stream of this encoder, whose samples have {self.tokens}."
+            )
+        stretch = Stretch.between(len(self.blocks), after=after, until=until)
+        taps = make_taps(stretch.names, capture, edits) if capture or edits else None
+        return self._along(stretch, x, packing, taps)
+
+    def _along(
+        self,
+        stretch: Stretch,
+        x: Tensor,
+        packing: Packing,
+        taps: Taps | None,
+        *,
+        hierarchy: bool = False,
+    ) -> Encoded:
+        """Run the blocks of a stretch, and the last norm if it is part of it."""
         rotation = None if self.rotary is None else self.rotary(packing.position)
         if taps is not None:
-            x = taps("embed", x)
+            x = taps(stretch.after, x)
         lower: list[Tensor] = []
         run = recomputed if self.recompute else Block.__call__
-        for number, block in enumerate(self.blocks):
-            tap = None if taps is None else taps.under(_prefix(number))
-            x = run(block, x, packing, rotation=rotation, tap=tap)
+        for number in stretch.blocks:
+            tap = None if taps is None else taps.under(block_prefix(number))
+            x = run(self.blocks[number], x, packing, rotation=rotation, tap=tap)
             if hierarchy and number in self.levels[:-1]:
                 lower.append(self.level_norms[len(lower)](x))
-        x = self.norm(x)
-        if taps is not None:
-            x = taps("norm", x)
+        if stretch.normed:
+            x = self.norm(x)
+            if taps is not None:
+                x = taps(NORM, x)
         every = torch.cat([*lower, x], dim=1) if lower else x
         return Encoded(every, packing, {} if taps is None else taps.captured)
 
@@ -262,7 +286,3 @@ class VisionTransformer(nn.Module):
             grid=self.grid,
             patch=self.request.patch,
         )
-
-
-def _prefix(number: int) -> str:
-    return f"blocks.{number:02d}."

@@ -1,0 +1,130 @@
+"""``evaluate.py states``: state variables of an encoder, found, intervened on and carried over."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+# Everything else is imported when called, so that `--help` does not wait for torch.
+
+
+@dataclass(frozen=True)
+class StatesOptions:
+    """What is asked, of what clips.
+
+    Args:
+        data: Clips; scs is a white disc in 8 directions, csc the same in clutter, pair two discs
+            that bounce or pass, video real ones labelled by their optical flow.
+        videos: Folder or list of videos, for video.
+        per_class: Clips of each direction; 50 by default, 25 for csc.
+        protocol: crossfit judges clips that neither subspace nor classifier has seen; separate also
+            fits these two on different clips; paper does everything on everything, in-sample.
+        level: network also edits the tokens in the block and runs the rest of the network.
+        layer: Where to intervene, such as blocks.07.out; auto takes the earliest within one
+            standard error of the best, chosen in each round on its training clips.
+        method: How the subspace is found.
+        rank: Its dimensions; full is one less than there are classes, var95 catches 95 percent.
+        augment: Add the other methods' directions where they are not captured.
+        center: Project out deviations from the mean only; none is as printed in the paper.
+        draws: Of every control that is drawn.
+        pairs: Trials of patching.
+        permutations: Of the labels, for the null of the whole pipeline; 0 for none.
+        sparse_layers: Layers with a sparse probe, spread evenly; seconds to minutes each.
+        portable_layers: Layers of the portability table, from the chosen one on; 0 for none.
+        portable_methods: Rows of that table.
+        perturbed: Shifts of the clips under which the subspace is tried.
+        variables: Compare place, speed, size and contact as well, where they are known.
+        untrained: Study the same network with fresh weights beside it.
+        other: Another run that takes the same clips, for canonical correlations.
+        folds: Of the cross-fitting.
+        budget: Clips that are run through the network again.
+        checkpoint: The last state, or the one with the best monitored value.
+        encoder: The moving-average target encoder, or the context encoder.
+        batch_size: Clips per forward pass.
+        device: Where encoders run; auto takes a GPU where there is one.
+        seed: Of clips, folds and draws.
+        store: Folder of the activations, which later calls use again; OUT/activations if not given.
+    """
+
+    data: Literal["scs", "csc", "pair", "video"] = "scs"
+    videos: str | None = None
+    per_class: int | None = None
+    protocol: Literal["crossfit", "separate", "paper"] = "crossfit"
+    level: Literal["pooled", "network"] = "pooled"
+    layer: str = "auto"
+    method: Literal["pca", "dim", "sparse"] = "pca"
+    rank: int | Literal["full", "var95"] = "full"
+    augment: bool = False
+    center: Literal["none", "mean"] = "none"
+    draws: int = 20
+    pairs: int = 200
+    permutations: int = 19
+    sparse_layers: int = 0
+    portable_layers: int = 3
+    portable_methods: Sequence[Literal["pca", "dim", "sparse"]] = ("pca", "dim")
+    perturbed: Sequence[Literal["brightness", "blur", "speed", "radius", "resolution"]] = ()
+    variables: bool = True
+    untrained: bool = True
+    other: str | None = None
+    folds: int = 5
+    budget: int = 64
+    checkpoint: Literal["last", "best"] = "last"
+    encoder: Literal["target", "context"] = "target"
+    batch_size: int = 16
+    device: str = "auto"
+    seed: int = 0
+    store: str | None = None
+
+
+OPTIONS = StatesOptions()  # as they are by default
+
+
+def states(run: str, *, options: StatesOptions = OPTIONS, out: str | None = None) -> None:
+    """State variables of a video encoder: where they can be read, and what removing them does.
+
+    Probes by layer, the subspace of the variable, ablation against six controls and permuted
+    labels, patching, steering, portability; beside the paper's values and an untrained twin. Writes
+    states.html, states.md, states.json and pictures, for each model in its own folder.
+
+    Args:
+        run: The run folder (of published weights, what vjepa2.convert wrote); or proxy, made-up
+            activations whose variable is known.
+        options: What is asked.
+        out: Folder of the results; RUN/states_DATA_PROTOCOL if not given.
+    """
+    from rich.progress import Progress
+
+    from jepakit.evals.states.results_page import print_states, write_states
+    from jepakit.evals.states.run_states import RunStates, StatesRequest, study_proxy
+    from jepakit.evals.states.settings import StudySettings
+
+    settings = StudySettings(**_shared(options, StudySettings) | {"center": _center(options)})
+    shared = _shared(options, StatesRequest) | {"study": settings}
+    proxy = run == "proxy"
+    name = f"states_{options.data}_{options.protocol}"
+    default = Path("runs") / f"states_proxy_{options.protocol}" if proxy else Path(run) / name
+    folder = Path(out) if out else default
+    store = Path(options.store) if options.store else folder / "activations"
+    try:
+        with Progress(transient=True) as progress:
+            if proxy:
+                result = study_proxy(settings, progress)
+            else:
+                result = RunStates(Path(run), StatesRequest(**shared), store, progress).measure()
+    except (FileNotFoundError, ValueError, OSError) as error:
+        sys.exit(f"evaluate.py states: {error}")
+    print_states(result)
+    print("Written:", *write_states(result, folder))  # noqa: T201
+
+
+def _center(options: StatesOptions) -> Literal["mean"] | None:
+    return "mean" if options.center == "mean" else None
+
+
+def _shared(options: StatesOptions, kind: type[Any]) -> dict[str, Any]:
+    """The options that are also fields of another dataclass; lists become tuples."""
+    found = {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}

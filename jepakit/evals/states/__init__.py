@@ -1,0 +1,1 @@
+"""Causal state variables: what a video encoder knows of motion, tested by interventions."""

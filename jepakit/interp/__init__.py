@@ -1,0 +1,1 @@
+"""Instruments that look inside encoders: subspaces, edits of activations, their effects, traces."""
