@@ -1,9 +1,9 @@
 """What streaming every layer costs a forward pass: ``python -m bench.trace_overhead``.
 
 The same clips through the same encoder: forward passes whose tokens are dropped, against a trace
-that pools the stream of every block and writes it to a new store each time. Making a store takes the
-same time for few clips as for many: it is measured alone, and taken off what streaming costs. Memory
-is the peak of a process of its own for each.
+that pools the stream of every block and writes it to a new store each time. Making a store takes
+the same time for few clips as for many: it is measured alone, and taken off what streaming costs.
+Memory is the peak of a process of its own for each.
 """
 
 from __future__ import annotations

@@ -109,6 +109,7 @@ def noise_ceiling(
     rank: Rank = "full",
     rng: np.random.Generator,
     draws: int = 200,
+    share: float = 0.5,
 ) -> Float[np.ndarray, " draws"]:
     """Alignment of class-mean subspaces of two halves that differ by sampling noise only.
 
@@ -127,18 +128,20 @@ def noise_ceiling(
         y: labels ``0 .. C-1``.
         rank: as for :func:`~jepakit.interp.subspaces.class_mean_pca`, fixed on the whole data.
         rng: draws the noise.
-        draws: number of pairs of halves; each half has half of the clips of every class.
+        draws: number of pairs of halves.
+        share: of the clips of every class that each half has; 1 where the two subspaces to be
+            judged each come from as many clips as ``x`` has (of two models, say).
 
     Raises:
         ValueError: as :func:`~jepakit.interp.subspaces.class_mean_pca`, a class with fewer than two
-            clips, or no draws.
+            clips, no draws, or an impossible share.
     """
     r = class_mean_pca(x, y, rank=rank).rank
     counts = np.bincount(y)
-    if counts.min() < 2 or draws < 1:
+    if counts.min() < 2 or draws < 1 or not 0.5 <= share <= 1:
         raise ValueError(
             f"Halves need at least 2 clips of every class and 1 draw, got {counts.min()} clips of "
-            f"class {counts.argmin()} and {draws} draws."
+            f"class {counts.argmin()} and {draws} draws; the share is 0.5 to 1, got {share}."
         )
     means = class_means(x, y)
     residuals = x.astype(np.float64) - means[y]
@@ -153,7 +156,7 @@ def noise_ceiling(
     def half() -> Float[np.ndarray, "d r"]:
         shape = means.shape
         error = rng.normal(size=(len(means), len(x))) @ scatter + even * rng.normal(size=shape)
-        drawn = shrunken + error / np.sqrt(counts // 2)[:, None]
+        drawn = shrunken + error / np.sqrt(np.floor(counts * share))[:, None]
         return np.linalg.svd(drawn - drawn.mean(axis=0), full_matrices=False)[2][:r].T
 
     return np.array([((half().T @ half()) ** 2).sum() / r for _ in range(draws)])

@@ -13,7 +13,7 @@ from torch import Tensor
 from jepakit.batch import Packing
 from jepakit.interp.activation_store import ActivationStore
 from jepakit.interp.pooling import Reading, StreamedPools
-from jepakit.interp.sites import grid_of, last_point, resolve_sites
+from jepakit.interp.sites import grid_of, last_point, resolve_sites, site_width
 from jepakit.interp.traces import frozen
 from jepakit.nn.stretch import NORM
 from jepakit.nn.vit import VisionTransformer
@@ -159,7 +159,8 @@ def _run(
 ) -> dict[Reading, Tensor]:
     still = encoder.images and x.shape[1] * encoder.grid[0] == encoder.tokens
     grid = grid_of(encoder, 1 if still else encoder.request.frames)
-    pools = StreamedPools(read, batch=len(x), grid=grid)
+    widths = {reading: site_width(encoder, reading[0]) for reading in read}
+    pools = StreamedPools(widths, batch=len(x), grid=grid, device=x.device)
     packing = Packing.full(len(x), x.shape[1], x.device)
     encoder.resume(x.flatten(0, 1), packing, after=site, edits=pools.edits, until=until)
     return pools.rows

@@ -99,9 +99,15 @@ def read_pools(
         ValueError: unknown activations, or clips of another size.
     """
     sites = resolve_sites(encoder, [site for site, _ in readings])
-    pools = StreamedPools(readings, batch=len(frames), grid=grid_of(encoder, frames.shape[1]))
+    device = encoder.norm.weight.device
+    pools = StreamedPools(
+        {reading: site_width(encoder, reading[0]) for reading in readings},
+        batch=len(frames),
+        grid=grid_of(encoder, frames.shape[1]),
+        device=device,
+    )
     with frozen(encoder):
-        encoder(frames.to(encoder.norm.weight.device), edits=pools.edits, until=last_point(sites))
+        encoder(frames.to(device), edits=pools.edits, until=last_point(sites))
     return pools.rows
 
 

@@ -114,7 +114,7 @@ def states(run: str, *, options: StatesOptions = OPTIONS, out: str | None = None
                 result = study_proxy(settings, progress)
             else:
                 result = RunStates(Path(run), StatesRequest(**shared), store, progress).measure()
-    except (FileNotFoundError, ValueError, OSError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"evaluate.py states: {error}")
     print_states(result)
     print("Written:", *write_states(result, folder))  # noqa: T201

@@ -14,6 +14,7 @@ from jepakit.evals.states.activations import Activations
 from jepakit.evals.states.dense_probe import DenseProbe
 from jepakit.evals.states.splits import Part
 from jepakit.evals.states.state_subspaces import Recipe, state_subspace
+from jepakit.interp.alignment import subspace_alignment
 from jepakit.interp.effects import causal_effect
 from jepakit.interp.interventions import ablate, equal_norm_perturbation
 from jepakit.interp.matched_subspaces import (
@@ -63,12 +64,17 @@ class AblationEffects:
 
     Attributes:
         per_clip: draws by clips, ``(k, n)``, by intervention; one draw where nothing is drawn.
+        lost: the same for being named rightly: 1 where that was before and is no more.
+        overlap: alignment (SAS) of a control's subspaces with the found one, mean over draws and
+            rounds: a control that overlaps is no control.
         before: probability of the true class before anything is done.
         layers: the layer at which each round intervened.
         impossible: why a control could not be drawn, by its name.
     """
 
     per_clip: dict[str, Float[np.ndarray, "_ n"]]
+    lost: dict[str, Float[np.ndarray, "_ n"]]
+    overlap: dict[str, float]
     before: Float[np.ndarray, " n"]
     layers: tuple[str, ...]
     impossible: dict[str, str]
@@ -99,17 +105,27 @@ def ablation_effects(
     n = len(activations)
     sums: dict[str, np.ndarray] = {}
     impossible: dict[str, str] = {}
+    overlaps: dict[str, list[float]] = {}
     before, times = np.zeros(n), np.zeros(n)
     for number, (part, layer) in enumerate(zip(parts, layers, strict=True)):
         round_ = _Round(activations, part, layer, early, settings, number)
         for name, effect in round_.effects():
-            total = sums.setdefault(name, np.zeros((len(effect), n)))
-            total[:, part.test] += effect
+            total = sums.setdefault(name, np.zeros((2, effect.shape[1], n)))
+            total[:, :, part.test] += effect
         before[part.test] += round_.before
         times[part.test] += 1
         impossible |= round_.impossible
-    per_clip = {name: sum_ / times for name, sum_ in sums.items() if name not in impossible}
-    return AblationEffects(per_clip, before / times, tuple(layers), impossible)
+        for name, overlap in round_.overlap.items():
+            overlaps.setdefault(name, []).append(overlap)
+    found = {name: sum_ / times for name, sum_ in sums.items() if name not in impossible}
+    return AblationEffects(
+        per_clip={name: both[0] for name, both in found.items()},
+        lost={name: both[1] for name, both in found.items()},
+        overlap={name: float(np.mean(overlaps[name])) for name in overlaps if name in found},
+        before=before / times,
+        layers=tuple(layers),
+        impossible=impossible,
+    )
 
 
 class _Round:
@@ -126,6 +142,7 @@ class _Round:
     ) -> None:
         self.part, self.settings, self.number = part, settings, number
         self.impossible: dict[str, str] = {}
+        self.overlap: dict[str, float] = {}
         self.labels = activations.labels
         self.x = activations.at(layer)
         self.early = activations.at(early) if "early" in settings.controls else self.x
@@ -134,11 +151,11 @@ class _Round:
         )
         self.basis = found.basis
         self.probe = self._probe(self.x)
-        own = self.probe.probabilities(self.x[part.test])
-        self.before = own[np.arange(len(own)), self.labels[part.test]]
+        self.own = self.probe.probabilities(self.x[part.test])
+        self.before = self.own[np.arange(len(self.own)), self.labels[part.test]]
 
-    def effects(self) -> Iterator[tuple[str, Float[np.ndarray, "k t"]]]:
-        """Every intervention with its effects."""
+    def effects(self) -> Iterator[tuple[str, Float[np.ndarray, "2 k t"]]]:
+        """Every intervention with its effects: fall of the probability, and being right no more."""
         yield CAUSAL, self._ablated([self.basis])
         makers = {
             "random": self._random,
@@ -158,6 +175,8 @@ class _Round:
                 except NoSuchSubspaceError as error:
                     self.impossible[control] = str(error)
                     continue
+                aligned = [subspace_alignment(self.basis, v, norm="min").score for v in bases]
+                self.overlap[control] = float(np.mean(aligned))
                 yield control, self._ablated(bases)
 
     @functools.cached_property
@@ -180,18 +199,16 @@ class _Round:
         recipe, seed = self.settings.recipe, self.settings.seed
         return state_subspace(self.x[rows], permuted, recipe, seed=seed).basis
 
-    def _ablated(self, bases: Sequence[np.ndarray]) -> Float[np.ndarray, "k t"]:
+    def _ablated(self, bases: Sequence[np.ndarray]) -> Float[np.ndarray, "2 k t"]:
         x, center = self.x[self.part.test], self._center(self.x)
-        return np.stack([self._fall(ablate(x, basis, center=center)) for basis in bases])
+        return np.stack([self._fall(ablate(x, basis, center=center)) for basis in bases], axis=1)
 
-    def _early_layer(self) -> Float[np.ndarray, "1 t"]:
-        probe, rows = self._probe(self.early), self.part.test
-        x, labels = self.early[rows], self.labels[rows]
+    def _early_layer(self) -> Float[np.ndarray, "2 1 t"]:
+        probe, x = self._probe(self.early), self.early[self.part.test]
         after = ablate(x, self.basis, center=self._center(self.early))
-        effect = causal_effect(probe.probabilities(x), probe.probabilities(after), labels)
-        return effect.per_clip[None]
+        return self._between(probe.probabilities(x), probe.probabilities(after))[:, None]
 
-    def _equal_norm(self) -> Float[np.ndarray, "k t"]:
+    def _equal_norm(self) -> Float[np.ndarray, "2 k t"]:
         rng, x = self._rng("equal_norm"), self.x[self.part.test]
         shape = x.shape[1:] if self.settings.shared else x.shape
         center = self._center(self.x)
@@ -200,11 +217,17 @@ class _Round:
             directions = rng.standard_normal(shape)
             moved = equal_norm_perturbation(x, self.basis, directions, center=center)
             falls.append(self._fall(moved))
-        return np.stack(falls)
+        return np.stack(falls, axis=1)
 
-    def _fall(self, x: Float[np.ndarray, "t d"]) -> Float[np.ndarray, " t"]:
-        after = self.probe.probabilities(x)
-        return self.before - after[np.arange(len(after)), self.labels[self.part.test]]
+    def _fall(self, x: Float[np.ndarray, "t d"]) -> Float[np.ndarray, "2 t"]:
+        return self._between(self.own, self.probe.probabilities(x))
+
+    def _between(
+        self, before: Float[np.ndarray, "t C"], after: Float[np.ndarray, "t C"]
+    ) -> Float[np.ndarray, "2 t"]:
+        labels = self.labels[self.part.test]
+        right = [(p.argmax(axis=1) == labels).astype(np.float64) for p in (before, after)]
+        return np.stack([causal_effect(before, after, labels).per_clip, right[0] - right[1]])
 
     def _probe(self, x: Float[np.ndarray, "n d"]) -> DenseProbe:
         rows = self.part.classifier

@@ -72,7 +72,9 @@ def accuracy_comparison(results: Mapping[str, StudyResult]) -> Figure:
         n = len(result.layers)
         x = np.arange(float(n)) if alike else np.linspace(0, 1, n)
         colour = PALETTE[i % len(PALETTE)]
-        _draw_curve(axes, result, name, colour, marker=MARKERS[i % len(MARKERS)], x=x)
+        width = 1.6 + 1.2 * (len(results) - 1 - i)  # the first shows below those that cover it
+        marker = MARKERS[i % len(MARKERS)]
+        _draw_curve(axes, result, name, colour, marker=marker, x=x, width=width)
     for chance in sorted({one.chance for one in results.values()}):
         _finish(axes, chance)
     if alike:
@@ -91,6 +93,7 @@ def _draw_curve(
     *,
     marker: str = "o",
     x: Float[np.ndarray, " layers"] | None = None,
+    width: float = 1.6,
 ) -> None:
     """Mean over folds and a band of one standard error."""
     mean, folds = result.accuracy.mean(axis=1), result.accuracy.shape[1]
@@ -98,7 +101,7 @@ def _draw_curve(
     error = result.accuracy.std(axis=1, ddof=1) / np.sqrt(folds) if folds > 1 else 0.0
     low, high = np.clip(mean - error, 0, 1), np.clip(mean + error, 0, 1)
     axes.fill_between(x, low, high, color=colour, alpha=0.25, linewidth=0)
-    axes.plot(x, mean, color=colour, marker=marker, markersize=3.5, label=name)
+    axes.plot(x, mean, color=colour, marker=marker, markersize=3.5, label=name, linewidth=width)
 
 
 def _draw_sparse(
@@ -108,7 +111,7 @@ def _draw_sparse(
     for place, one in zip(x, result.sparse, strict=True):
         ends = [one.accuracy - one.standard_error, min(1.0, one.accuracy + one.standard_error)]
         axes.plot([place, place], ends, color=SPARSE, linewidth=1.2)
-    mark: Any = {"color": SPARSE, "marker": "s", "markersize": 4.5}
+    mark: Any = {"color": SPARSE, "marker": "s", "markersize": 4.5, "linestyle": ":"}
     axes.plot(x, [s.accuracy for s in result.sparse], **mark, label="sparse probe", linewidth=1)
     below.plot(x, [s.used / s.width for s in result.sparse], **mark, linewidth=1)
     below.set_ylabel("dimensions\nused")
@@ -157,9 +160,7 @@ def _finish(axes: Axes, chance: float) -> None:
     axes.axhline(chance, color=MUTED, linestyle=DASHED, linewidth=1)
     place: Any = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
     text = f"chance {chance:.3g}"
-    axes.annotate(
-        text, (1, chance), xytext=(-2, 3), ha="right", color=MUTED, fontsize=7.5, **place
-    )
+    axes.annotate(text, (1, chance), xytext=(-2, 3), ha="right", color=MUTED, fontsize=7.5, **place)
     axes.set_ylim(0, 1.05)
     axes.set_ylabel("held-out accuracy")
 

@@ -68,7 +68,7 @@ class Activations:
         rows = np.asarray(self.values[layer], dtype=np.float64)
         if not np.isfinite(rows).all():
             raise ValueError(f"Activations of {layer} are not finite for some clips.")
-        if not rows.std(axis=0).any():
+        if (rows == rows[0]).all():
             raise ValueError(
                 f"Activations of {layer} are the same for all clips: nothing to probe."
             )

@@ -29,19 +29,39 @@ RANDOM_WEAK = (
     "Random directions catch a small share of the variance; the rotated, energy-matched and "
     "shuffled controls are the ones to beat."
 )
+ENERGY = (
+    "The energy-matched subspaces overlap the found one by {:.0%}: hardly any other"
+    " directions catch as much variance, so that their effect is partly its own and this "
+    "control says little."
+)
+OVERLAPPING = 0.25
 
 
 def caveats_of(
-    activations: Activations, settings: StudySettings, portable: tuple[PortableRow, ...]
+    activations: Activations,
+    settings: StudySettings,
+    portable: tuple[PortableRow, ...],
+    *,
+    energy: float | None = None,
 ) -> tuple[str, ...]:
-    """Those that apply to this study."""
+    """Those that apply to this study.
+
+    Args:
+        activations: that were studied.
+        settings: of the study.
+        portable: its portability table.
+        energy: alignment of the energy-matched control with the found subspace.
+    """
     said = [OVERLAP, RANDOM_WEAK]
     if settings.protocol == "paper":
         said.insert(0, IN_SAMPLE)
     if {"pca", "dim"} <= {row.method for row in portable}:
         said.append(IDENTITY)
-    if any(row.found.alignment.mean() >= row.found.ceiling[0] for row in portable):
+    judged = [row.found for row in portable if row.method != "sparse"]  # the ceiling is of means
+    if any(found.alignment.mean() >= found.ceiling[0] for found in judged):
         said.append(CEILING)
+    if energy is not None and energy > OVERLAPPING:
+        said.append(ENERGY.format(energy))
     clips, groups = len(activations), len(set(activations.groups.tolist()))
     if groups < clips:
         said.append(

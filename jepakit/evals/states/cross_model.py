@@ -58,7 +58,8 @@ def cross_model(
         layers: the layer of each.
         components: dimensions of the shared space.
         pca: principal components of each model that take part.
-        ridge: added to the variances.
+        ridge: added to the variances, as a share of each model's mean variance per dimension, so
+            that it does not hang on the unit of activations.
         rank: directions of the subspaces that are carried over.
         folds: of the cross-fitting.
         seed: of the folds.
@@ -74,6 +75,7 @@ def cross_model(
             f"came {rank}. With all of them any two subspaces are equal."
         )
     x, y = first.at(layers[0]), second.at(layers[1])
+    x, y = (side / np.sqrt(side.var(axis=0).mean()) for side in (x, y))
     training, held_out = np.zeros(components), np.zeros(components)
     pairs = kfold(first.labels, first.groups, folds=folds, seed=seed)
     for rows, test in pairs:

@@ -8,14 +8,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.preprocessing import StandardScaler
 
+TOLERANCE = 1e-8  # of the gradient; probabilities are then within 3e-6 of the optimum's
+
 
 class DenseProbe:
     """``softmax(W (x - mean) / std + b)`` with an L2 penalty on ``W``.
 
-    The paper's "L2-regularised logistic regression" with scikit-learn's usual strength 1. Where
-    there are more dimensions than clips, the clips are first turned into their own span: the
-    penalty is blind to rotation and its optimum has no part outside, so that nothing changes but
-    the time.
+    The paper's "L2-regularised logistic regression" with scikit-learn's usual strength 1, not
+    tuned. Where there are more dimensions than clips, the clips are first turned into their own
+    span: the penalty is blind to rotation and its optimum has no part outside, so that nothing
+    changes but the time. Differs from scikit-learn's usual tolerance, at which probabilities are
+    still 0.02 from those of the optimum (320 clips of 8 classes) and depend on the rotation.
 
     Args:
         x: activations of the clips that it learns from.
@@ -35,8 +38,8 @@ class DenseProbe:
         self._scaler = StandardScaler().fit(x)
         scaled = self._scaler.transform(x)
         n, d = scaled.shape
-        self._span = np.linalg.svd(scaled, full_matrices=False)[2].T if d > n else None
-        self._model = LogisticRegression(C=strength, max_iter=5000)
+        self._span = np.linalg.qr(scaled.T)[0] if d > n else None
+        self._model = LogisticRegression(C=strength, tol=TOLERANCE, max_iter=5000)
         self._model.fit(self._turned(scaled), y)
 
     def probabilities(self, x: Float[np.ndarray, "*m d"]) -> Float[np.ndarray, "*m C"]:

@@ -23,11 +23,13 @@ from jepakit.evals.figures.style import (
 )
 from jepakit.evals.states.layer_names import short_name
 from jepakit.evals.states.paper_values import PublishedStudy
+from jepakit.evals.states.ratio_text import readable_ratio
 from jepakit.evals.states.result import EffectRow, StudyResult
 from jepakit.evals.statistics import Interval
 
 FOUND = PALETTE[0]
 DASHED = (0, (4, 3))
+BELOW = 0.27  # where the paper's mark does not cover ours
 TITLES = {
     "causal": "found subspace",
     "random": "random directions",
@@ -55,14 +57,25 @@ def effects_figure(result: StudyResult, paper: PublishedStudy | None = None) -> 
     _draw_stripes(axes, len(rows))
     axes.axvline(0, color=MUTED, linewidth=1)
     ceiling = result.before - result.chance
-    axes.axvline(ceiling, color=MUTED, linestyle=DASHED, linewidth=1, label="a uniform answer")
+    axes.axvline(
+        ceiling, color=MUTED, linestyle=DASHED, linewidth=1, label="effect of a uniform answer"
+    )
     for y, row in enumerate(rows):
         _draw_row(axes, y, row)
         theirs = paper.effects.get(row.name) if paper else None
         if theirs and theirs.effect is not None:
             name = f"paper ({paper.model})" if paper and row.name == "causal" else None
-            axes.plot(theirs.effect, y, "D", color=INK, mfc=PAPER, markersize=5, label=name)
-        _annotate_right(axes, y, f"{row.ratio.split(' [')[0].replace('>=', '≥')}")
+            axes.plot(
+                theirs.effect,
+                y + BELOW,
+                "D",
+                color=INK,
+                mfc=PAPER,
+                markersize=4.5,
+                ls="",
+                label=name,
+            )
+        _annotate_right(axes, y, readable_ratio(row.ratio).split("\n")[0])
     axes.set_yticks(range(len(rows)), labels=[_title(row) for row in rows], color=INK)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
@@ -78,9 +91,7 @@ def effects_figure(result: StudyResult, paper: PublishedStudy | None = None) -> 
 
 
 @styled
-def patching_figure(
-    success: Mapping[str, Interval], paper: PublishedStudy | None = None
-) -> Figure:
+def patching_figure(success: Mapping[str, Interval], paper: PublishedStudy | None = None) -> Figure:
     """Share of patched clips that take the donor's class, by what was patched.
 
     Raises:

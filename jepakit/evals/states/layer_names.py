@@ -19,15 +19,16 @@ def tick_names(layers: Sequence[str], most: int = 14) -> tuple[list[int], list[s
     """Places and names for an axis: first and last, and evenly some between."""
     step = max(1, -(-len(layers) // most))
     places = sorted({*range(0, len(layers), step), len(layers) - 1})
-    if len(places) > 2 and places[-1] - places[-2] < step / 2:
-        del places[-2]  # names would touch
+    room = 2 * step if BLOCK.fullmatch(layers[-1]) is None else step  # words are wider
+    if len(places) > 2 and places[-1] - places[-2] < room:
+        del places[-2]
     return places, [short_name(layers[place]).removeprefix("L") for place in places]
 
 
 def place_of_block(block: int, blocks: int, layers: Sequence[str]) -> float:
     """Where block ``block`` of a model with ``blocks`` of them lies on an axis of ``layers``.
 
-    At the same relative depth where depths differ; the last block listed counts as the model's last.
+    At the same relative depth where depths differ; the last block listed is taken for the last.
 
     Args:
         block: counted from 0.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ from jepakit.nn.stretch import NORM
 from jepakit.nn.vit import VisionTransformer
 from jepakit.seeds import derive_seed
 
+ALPHAS = (-1.0, 0.5, 2.0)  # 0 is the ablation and 1 nothing
+
 
 @dataclass(frozen=True)
 class NetworkEffects:
@@ -33,7 +36,8 @@ class NetworkEffects:
     Attributes:
         layer: where tokens were edited.
         clips: numbers of the clips that were replayed.
-        per_clip: fall of the true class's probability at the network's end, ``(k, clips)``.
+        per_clip: fall of the true class's probability at the network's end, ``(k, clips)``, of
+            ``causal``, ``random`` and ``shuffled`` ablation and of steering (``alpha -1`` ...).
         donor: share of clips that take the donor's class when the donor's pooled part of the
             subspace takes the place of every token's own, and of random subspaces.
         agreement: largest difference between the pooled edit and the pooled tokens after the
@@ -55,6 +59,7 @@ def network_effects(
     layer: str,
     *,
     recipe: Recipe,
+    center: Literal["mean"] | None = None,
     budget: int = 64,
     draws: int = 5,
     batch_size: int = 16,
@@ -76,6 +81,8 @@ def network_effects(
         parts: rounds; clips to judge are taken from them in equal shares.
         layer: ``embed`` or the output of a block.
         recipe: how the subspace is found.
+        center: as in :class:`~jepakit.evals.states.ablation_effects.AblationSettings`; of pooled
+            training clips.
         budget: clips to replay.
         draws: of random and shuffled subspaces.
         batch_size: clips of a pass, all variants counted.
@@ -88,7 +95,8 @@ def network_effects(
     for number, part in enumerate(parts):
         if len(shares[number]):
             rng = np.random.default_rng(derive_seed("network", seed, number))
-            replayed = _Replayed(activations, part, layer, recipe, len(shares[number]), draws, rng)
+            count = len(shares[number])
+            replayed = _Replayed(activations, part, layer, recipe, center, count, draws, rng)
             found.append(replayed.effects(encoder, clips, batch_size))
         if progress and task is not None:
             progress.advance(task)
@@ -113,6 +121,7 @@ class _Replayed:
         part: Part,
         layer: str,
         recipe: Recipe,
+        center: Literal["mean"] | None,
         count: int,
         draws: int,
         rng: np.random.Generator,
@@ -127,6 +136,7 @@ class _Replayed:
         self.pooled, self.donors = x[chosen[:, 0]], x[chosen[:, 1]]
         rows, taught = part.subspace, part.classifier
         self.basis = state_subspace(x[rows], labels[rows], recipe).basis
+        self.center = x[rows].mean(axis=0) if center == "mean" else None
         width, rank = self.basis.shape
         self.bases = {f"random {i}": random_subspace(width, rank, rng) for i in range(draws)}
         for i in range(draws):
@@ -138,8 +148,10 @@ class _Replayed:
     def effects(
         self, encoder: VisionTransformer, clips: TracedClips, batch_size: int
     ) -> NetworkEffects:
-        frames = torch.from_numpy(clips.frames(self.clips.tolist()))
-        tokens = tokens_at(encoder, frames, site=self.layer)
+        numbers = self.clips.tolist()
+        chunks = [numbers[i : i + batch_size] for i in range(0, len(numbers), batch_size)]
+        frames = (torch.from_numpy(clips.frames(chunk)) for chunk in chunks)
+        tokens = torch.cat([tokens_at(encoder, one, site=self.layer) for one in frames])
         end: Reading = (NORM, "mean")
         here: Reading = (self.layer, "mean")
         found = replay(
@@ -168,16 +180,16 @@ class _Replayed:
             "nothing": hit["plain"].astype(np.float64),
         }
         edited = found["causal"][here].cpu().double().numpy()
-        gap = float(np.abs(edited - ablate(self.pooled, self.basis)).max())
+        gap = float(np.abs(edited - ablate(self.pooled, self.basis, center=self.center)).max())
         return NetworkEffects(self.layer, self.clips, per_clip, donor, gap)
 
     def _variants(self) -> dict[str, Variant]:
         basis = torch.from_numpy(self.basis)
-        variants = {"plain": Variant.plain(), "causal": Variant(_ablation(basis))}
+        variants = {"plain": Variant.plain(), "causal": Variant(self._steering(basis, 0.0))}
         for name, drawn in self.bases.items():
-            variants[name] = Variant(_ablation(torch.from_numpy(drawn)))
-        for alpha in (-1.0, 0.5, 2.0):
-            variants[f"alpha {alpha:g}"] = Variant(_steering(basis, alpha))
+            variants[name] = Variant(self._steering(torch.from_numpy(drawn), 0.0))
+        for alpha in ALPHAS:
+            variants[f"alpha {alpha:g}"] = Variant(self._steering(basis, alpha))
         donors = torch.from_numpy(self.donors)
         variants["donor causal"] = Variant(_donation(basis, donors))
         for i in range(self.draws):
@@ -185,13 +197,9 @@ class _Replayed:
             variants[f"donor {i}"] = Variant(_donation(other, donors))
         return variants
 
-
-def _ablation(basis: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda h: ablate(h, basis.to(h.device))
-
-
-def _steering(basis: Tensor, alpha: float) -> Callable[[Tensor], Tensor]:
-    return lambda h: steer(h, basis.to(h.device), alpha)
+    def _steering(self, basis: Tensor, alpha: float) -> Callable[[Tensor], Tensor]:
+        """The edit of alpha, ablation for 0."""
+        return lambda h: steer(h, basis, alpha, center=self.center)
 
 
 def _donation(basis: Tensor, donors: Tensor) -> Callable[[Tensor], Tensor]:

@@ -172,8 +172,8 @@ VIDEO = PublishedStudy(
     ),
 )
 PROXY = PublishedStudy(
-    name="structured proxy",
-    model="proxy (d=256)",
+    name="Proxy (d=256)",
+    model="structured proxy",
     best_accuracy=1.0,
     best_layers="L18-23",
     dense={14: 0.888, **_all(18, 23)},
@@ -242,13 +242,13 @@ STUDIES = {**TABLE_2, **TABLE_3}
 
 
 def published_for(facts: Mapping[str, str]) -> PublishedStudy | None:
-    """The paper's study of the same kind of clips: its name is the first word of ``facts["data"]``.
+    """The paper's study of the same kind of clips, or None where it has none.
 
     Args:
-        facts: of a study, say ``{"data": "scs, 400 clips"}``.
-
-    Returns:
-        None where the paper has none.
+        facts: of a study: the first word of ``data`` is a key of :data:`TABLE_2` or ``proxy``, say
+            ``scs, 400 clips``; or ``model`` is the structured proxy.
     """
+    if facts.get("model", "").startswith("structured proxy"):
+        return PROXY
     words = re.findall(r"[\w-]+", facts.get("data", "").lower())
     return STUDIES.get(words[0]) if words else None

@@ -56,13 +56,10 @@ def balanced_pairs(
             if a != b:
                 grid = np.stack(np.meshgrid(members[a], members[b], indexing="ij"), axis=-1)
                 queues.append(rng.permutation(grid.reshape(-1, 2)))
-    order = rng.permutation(len(queues))
-    chosen: list[np.ndarray] = []
-    for depth in range(max(map(len, queues))):
-        chosen += [queues[q][depth] for q in order if depth < len(queues[q])]
-        if len(chosen) >= count:
-            break
-    return np.stack(chosen[:count])
+    # In turns over the queues, in a drawn order: the first of each, then the second of each.
+    turn = np.concatenate([np.arange(len(queue)) for queue in queues])
+    place = np.repeat(rng.permutation(len(queues)), [len(queue) for queue in queues])
+    return np.concatenate(queues)[np.lexsort((place, turn))[:count]]
 
 
 def patching_effects(
@@ -174,8 +171,9 @@ def steering_sweep(
         bases["random"] = [random_subspace(len(basis), basis.shape[1], rng) for _ in range(draws)]
         for name, candidates in bases.items():
             for i, alpha in enumerate(alphas):
-                moved = np.stack([steer(judged, v, alpha, center=center) for v in candidates])
-                after = probe.probabilities(moved)[:, line, own]
-                sums[name][i, part.test] += before - after.mean(axis=0)
+                # One by one, so that at alpha 1 the probe does the same sums to the last bit.
+                moved = (steer(judged, v, alpha, center=center) for v in candidates)
+                falls = [before - probe.probabilities(x_)[line, own] for x_ in moved]
+                sums[name][i, part.test] += np.mean(falls, axis=0)
         times[part.test] += 1
     return {name: total / times for name, total in sums.items()}

@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from jepakit.evals.states.ablation_effects import CAUSAL, AblationSettings, ablation_effects
 from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.splits import Protocol, parts_of
+from jepakit.evals.states.splits import TRIES, Protocol, parts_of
 from jepakit.seeds import derive_seed
 
 
@@ -49,16 +49,43 @@ def pipeline_null(
     Together with the observed effect at the same layer this gives a permutation p
     (:func:`jepakit.evals.permutation_tests.permutation_p`); the layer has to be chosen beforehand
     or on other clips. Labels of clips of one group are permuted like all others, which is only
-    exact where clips of a group are exchangeable.
+    exact where clips of a group are exchangeable. Orders of labels that cannot be split into the
+    folds are drawn anew; the observed one can, so that the test stays exact.
+
+    Raises:
+        ValueError: hardly any order of the labels can be split.
     """
     rng = np.random.default_rng(derive_seed("pipeline null", seed))
     task = progress.add_task("permuted labels", total=permutations) if progress else None
     found = np.empty(permutations)
     for number in range(permutations):
-        permuted = activations.relabelled(rng.permutation(activations.labels))
+        permuted = _permuted(activations, rng, protocol=protocol, folds=folds, seed=seed)
         found[number] = pipeline_effect(
             permuted, layer, protocol=protocol, folds=folds, settings=settings, seed=seed
         )
         if progress and task is not None:
             progress.advance(task)
     return found
+
+
+def _permuted(
+    activations: Activations,
+    rng: np.random.Generator,
+    *,
+    protocol: Protocol,
+    folds: int,
+    seed: int,
+) -> Activations:
+    why: ValueError | None = None
+    for _ in range(TRIES):
+        labels = rng.permutation(activations.labels)
+        try:
+            parts_of(labels, activations.groups, protocol=protocol, folds=folds, seed=seed)
+        except ValueError as error:
+            why = error
+            continue
+        return activations.relabelled(labels)
+    raise ValueError(
+        f"None of {TRIES} orders of the labels can be split, so that there is no null: {why} Or "
+        "leave the null out (permutations 0)."
+    )

@@ -40,7 +40,9 @@ class PortabilitySettings:
             perturbed twins), ``crossfit`` does all but judging on the training folds.
         repeats: of the split into quarters or halves.
         folds: where two models are compared.
-        draws: random subspaces, draws of the noise ceiling, and bootstrap draws (times 10).
+        draws: random subspaces; draws of the noise ceiling (times 5) and of the bootstrap (times
+            50).
+        center: as in :class:`~jepakit.evals.states.ablation_effects.AblationSettings`.
         strength: of the classifier.
         seed: of splits and draws.
     """
@@ -50,6 +52,7 @@ class PortabilitySettings:
     repeats: int = 5
     folds: int = 5
     draws: int = 20
+    center: Literal["mean"] | None = None
     strength: float = 1.0
     seed: int = 0
 
@@ -63,8 +66,10 @@ class Portability:
         energy_weighted: the same weighted by how far class means lie apart, of each repeat.
         spectrum: squared cosines of the principal angles, mean over repeats.
         chance: SAS of random subspaces.
-        ceiling: 5 % quantile and median of the SAS between two noisy copies of one subspace:
-            alignment below the quantile says that the geometry changed, above it says nothing.
+        ceiling: 5 % quantile and median of the SAS between two noisy copies of one subspace of
+            class means, each from as many clips as the two that are compared: alignment below the
+            quantile says that the geometry changed, above it says nothing. Of clips and their
+            perturbed twins it is too low, as these share their noise.
         retained: RCE with its interval, over all repeats.
         own: mean effect of the target's own subspace.
         cross: mean effect of the other set's.
@@ -121,13 +126,15 @@ def portability(
         draws=settings.draws * 50,
         groups=np.concatenate([target.groups[one.rows.test] for one in found]),
     )
-    first = found[0]
+    rows = found[0].rows
+    both = np.union1d(rows.source, rows.target)
     ceiling = noise_ceiling(
-        xb[first.rows.target],
-        y[first.rows.target],
+        xb[both],
+        y[both],
         rank=settings.recipe.rank,
         rng=rng,
         draws=settings.draws * 5,
+        share=1.0 if np.array_equal(rows.source, rows.target) else 0.5,
     )
     alignments = [subspace_alignment(one.a, one.b, norm="min") for one in found]
     ranks = min(len(one.spectrum) for one in alignments)
@@ -175,9 +182,11 @@ class _Repeat:
         probe = DenseProbe(xb[rows.classifier], y[rows.classifier], strength=settings.strength)
         x, labels = xb[rows.test], y[rows.test]
         before = probe.probabilities(x)
+        center = xb[rows.target].mean(axis=0) if settings.center == "mean" else None
 
         def effect(basis: Float[np.ndarray, "d r"]) -> Float[np.ndarray, " e"]:
-            return causal_effect(before, probe.probabilities(ablate(x, basis)), labels).per_clip
+            after = probe.probabilities(ablate(x, basis, center=center))
+            return causal_effect(before, after, labels).per_clip
 
         rng = np.random.default_rng(derive_seed("random subspaces", seed, number))
         self.cross, self.own = effect(self.a.basis), effect(self.b.basis)

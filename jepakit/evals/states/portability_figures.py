@@ -22,10 +22,11 @@ from jepakit.evals.figures.style import (
     styled,
 )
 from jepakit.evals.states.layer_names import short_name
-from jepakit.evals.states.paper_values import PublishedStudy
+from jepakit.evals.states.paper_values import PublishedPortability, PublishedStudy
 from jepakit.evals.states.result import PortableRow
 
 DASHED = (0, (4, 3))
+BESIDE = 0.27  # where marks do not cover each other
 METHODS = {"pca": "class-mean PCA", "dim": "difference in means", "sparse": "sparse probe"}
 """What methods are called."""
 COLOURS = {"pca": PALETTE[0], "dim": PALETTE[2], "sparse": PALETTE[1]}
@@ -52,12 +53,12 @@ def portability_figure(rows: Sequence[PortableRow], paper: PublishedStudy | None
     for y, row in enumerate(rows):
         _draw_alignment(left, y, row, named=y == 0)
         _draw_retained(right, y, row)
-    for y, theirs in enumerate(_published(rows, paper)):
+    for y, theirs in enumerate(published_rows(rows, paper)):
         if theirs:
             label = f"paper ({paper.model})" if paper and not y else None
             mark: Any = {"marker": "D", "color": INK, "mfc": PAPER, "markersize": 4.5, "ls": ""}
-            left.plot(theirs.alignment, y, label=label, **mark)
-            right.plot(theirs.retained, y, **mark)
+            left.plot(theirs.alignment, y + BESIDE, label=label, **mark)
+            right.plot(theirs.retained, y + BESIDE, **mark)
     names = [f"{METHODS[row.method]}, {short_name(row.layer)}" for row in rows]
     left.set_yticks(range(len(rows)), labels=names, color=INK)
     left.set_ylim(len(rows) - 0.5, -0.5)
@@ -108,11 +109,12 @@ def _draw_alignment(axes: Axes, y: int, row: PortableRow, *, named: bool) -> Non
     names: dict[str, str | None] = {key: text if named else None for key, text in name.items()}
     axes.plot([found.chance] * 2, [y - 0.4, y + 0.4], color=MUTED, linestyle=(0, (2, 1.5)),
               linewidth=1.2, label=names["chance"])  # fmt: skip
-    axes.plot(found.ceiling, [y, y], color=NEUTRAL, alpha=0.45, linewidth=9,
-              solid_capstyle="butt", label=names["noise"])  # fmt: skip
+    if row.method != "sparse":  # the ceiling is that of class means
+        axes.plot(found.ceiling, [y, y], color=NEUTRAL, alpha=0.45, linewidth=9,
+                  solid_capstyle="butt", label=names["noise"])  # fmt: skip
     axes.plot(found.alignment, [y] * len(found.alignment), "|", color=colour, markersize=6)
     axes.plot(found.alignment.mean(), y, "o", color=colour, markersize=6, mec=PAPER, mew=0.7)
-    axes.plot(found.energy_weighted.mean(), y, ">", color=colour, mfc=PAPER, markersize=5,
+    axes.plot(found.energy_weighted.mean(), y - BESIDE, ">", color=colour, mfc=PAPER, markersize=5,
               ls="", label=names["energy"])  # fmt: skip
 
 
@@ -132,12 +134,14 @@ def _include(axes: Axes, low: float, high: float) -> None:
     axes.set_xlim(min(now[0], low), max(now[1], high))
 
 
-def _published(rows: Sequence[PortableRow], paper: PublishedStudy | None) -> list[Any]:
-    """Table 4's row for each of ours: of the same method and as many layers after the chosen one."""
+def published_rows(
+    rows: Sequence[PortableRow], paper: PublishedStudy | None
+) -> list[PublishedPortability | None]:
+    """Table 4's row for each: of the same method and as many layers after the chosen one."""
     if paper is None:
         return [None] * len(rows)
     seen: dict[str, int] = {}
-    found = []
+    found: list[PublishedPortability | None] = []
     for row in rows:
         place = seen.get(row.method, 0)
         seen[row.method] = place + 1

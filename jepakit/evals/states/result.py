@@ -34,10 +34,15 @@ class EffectRow:
         layer: where; several where rounds chose differently.
         effect: mean fall of the true class's probability.
         standard_error: of it.
-        accuracy_drop: fall of the accuracy.
         ratio: effect of the found subspace over this one's, as text: ``43x [30, 61]``, ``at least
             12x`` where this one's interval holds 0; empty for the found subspace itself.
         impossible: why the control could not be made.
+        absolute: mean of the fall's size, whichever its sign.
+        accuracy_drop: fall of the share of clips that are named rightly.
+        normalised: effect by what an answer without any information would have; None where the
+            classifier is at chance.
+        overlap: alignment (SAS) of its subspaces with the found one; a control that overlaps is no
+            control.
     """
 
     name: str
@@ -46,6 +51,10 @@ class EffectRow:
     standard_error: float | None
     ratio: str = ""
     impossible: str = ""
+    absolute: float | None = None
+    accuracy_drop: float | None = None
+    normalised: float | None = None
+    overlap: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,8 @@ class StudyResult:
         chosen: the layer of each round.
         rows: the table of effects, the found subspace first.
         before: mean probability of the true class before anything is done.
-        p_value: of the effect under permuted labels.
+        p_value: of the effect under permuted labels, at the layer that most rounds chose. The
+            choice is not repeated under permutation; it looks at training clips alone.
         null: effects under permuted labels.
         success: share of patched clips that take the donor's class, by what was patched.
         steering: mean effect with its interval by alpha, of ``causal`` and ``random``.

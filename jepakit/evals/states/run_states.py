@@ -22,9 +22,10 @@ from jepakit.evals.states.result import StudyResult
 from jepakit.evals.states.settings import StudySettings
 from jepakit.evals.states.splits import parts_of
 from jepakit.evals.states.state_subspaces import Recipe
-from jepakit.evals.states.study import Study
+from jepakit.evals.states.study import Study, refuse_impossible
 from jepakit.evals.states.variables import VariablesResult, compare_variables, motion_variables
 from jepakit.interp.structured_proxy import structured_proxy
+from jepakit.nn.stretch import stream_names
 from jepakit.nn.vit import VisionTransformer
 from worlds.motion import PERTURBATIONS
 
@@ -101,7 +102,8 @@ class RunStates:
 
     Raises:
         FileNotFoundError: no run, or no such checkpoint.
-        ValueError: no vision transformer, or no such clips.
+        ValueError: no vision transformer, no such clips, no such layer, or more directions than the
+            classes span.
     """
 
     def __init__(
@@ -123,6 +125,8 @@ class RunStates:
             seed=request.study.seed,
             progress=progress,
         )
+        names = stream_names(len(self.encoders[TRAINED].blocks))
+        refuse_impossible(request.study, layers=names, classes=len(self.clips.classes))
 
     def measure(self) -> StatesResult:
         """Trace, study, and do what else was asked."""
@@ -135,7 +139,7 @@ class RunStates:
             if o.level == "network":
                 network[name] = self._network(name, one, layers[name])
             if o.variables and isinstance(self.clips, TracedMotion):
-                found = motion_variables(self.clips)
+                found = motion_variables(self.clips, least=o.study.folds)
                 variables[name] = compare_variables(
                     one, found, layers[name], folds=o.study.folds, seed=o.study.seed
                 )
@@ -188,7 +192,8 @@ class RunStates:
             activations,
             parts,
             layer if layer != "norm" else activations.layers[-2],
-            recipe=Recipe(method=o.method, rank=o.rank),
+            recipe=Recipe(method=o.method, rank=o.rank, augment=o.augment),
+            center=o.center,
             budget=self.request.budget,
             batch_size=self.request.batch_size,
             seed=o.seed,
@@ -203,7 +208,11 @@ class RunStates:
                 raise ValueError("Videos cannot be perturbed: leave --perturbed away.")
             shifted = self._traced(TRAINED, self.clips.perturbed(PERTURBATIONS[name]), f"_{name}")
             asked = PortabilitySettings(
-                Recipe(method=o.method, rank=o.rank), folds=o.folds, draws=o.draws, seed=o.seed
+                Recipe(method=o.method, rank=o.rank),
+                folds=o.folds,
+                draws=o.draws,
+                center=o.center,
+                seed=o.seed,
             )
             found[name] = portability(activations, shifted, layer, asked)
         return found
@@ -228,7 +237,7 @@ class RunStates:
             progress=self.progress,
         )
         best = layer_curve(second, folds=o.study.folds, seed=o.study.seed).earliest()
-        components = len(second.classes) - 1
+        components = max(2, len(second.classes) - 1)
         return cross_model(
             activations,
             second,

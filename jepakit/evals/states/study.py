@@ -20,8 +20,8 @@ from jepakit.evals.states.ablation_effects import (
 from jepakit.evals.states.activations import Activations
 from jepakit.evals.states.caveats import caveats_of
 from jepakit.evals.states.layer_curve import INNER_FOLDS, LayerCurve, layer_curve
-from jepakit.evals.states.patching_effects import patching_effects, steering_sweep
-from jepakit.evals.states.pipeline_null import pipeline_null
+from jepakit.evals.states.patching_effects import ALPHAS, patching_effects, steering_sweep
+from jepakit.evals.states.pipeline_null import pipeline_effect, pipeline_null
 from jepakit.evals.states.portability import PortabilitySettings, portability
 from jepakit.evals.states.result import EffectRow, PortableRow, StudyResult
 from jepakit.evals.states.settings import StudySettings
@@ -58,15 +58,17 @@ class Study:
             ValueError: too few clips or groups, one class, constant activations, or no such layer.
         """
         o, a = self.settings, self.activations
-        curve = layer_curve(a, folds=o.folds, seed=o.seed)
+        refuse_impossible(o, layers=a.layers, classes=len(a.classes))
+        for layer in a.layers:
+            a.at(layer)
         parts = parts_of(a.labels, a.groups, protocol=o.protocol, folds=o.folds, seed=o.seed)
+        curve = layer_curve(a, folds=o.folds, seed=o.seed)
         chosen = self._chosen(curve, parts)
         effects = ablation_effects(
             a, parts, chosen, early=early_layer(a.layers), settings=self._ablation()
         )
         usual = Counter(chosen).most_common(1)[0][0]
         null = self._null(usual)
-        observed = float(effects.per_clip[CAUSAL].mean())
         portable = self._portable(usual)
         return StudyResult(
             facts=self.facts | self._own_facts(chosen),
@@ -77,12 +79,12 @@ class Study:
             rows=self._rows(effects, chosen),
             before=float(effects.before.mean()),
             sparse=sparse_curve(a, count=o.sparse_layers, folds=o.folds, seed=o.seed),
-            p_value=permutation_p(observed, null) if len(null) else None,
+            p_value=permutation_p(self._observed(usual), null) if len(null) else None,
             null=tuple(null.tolist()),
             success=self._success(parts, chosen),
             steering=self._steering(parts, chosen),
             portable=portable,
-            caveats=caveats_of(a, o, portable),
+            caveats=caveats_of(a, o, portable, energy=effects.overlap.get("energy")),
         )
 
     @property
@@ -100,7 +102,6 @@ class Study:
         """The layer of each round."""
         o, a = self.settings, self.activations
         if o.layer != "auto":
-            a.at(o.layer)  # refuses a layer that does not exist
             return (o.layer,) * len(parts)
         if o.protocol == "paper":
             best = curve.mean.max()
@@ -111,7 +112,10 @@ class Study:
         )
 
     def _rows(self, effects: AblationEffects, chosen: tuple[str, ...]) -> tuple[EffectRow, ...]:
-        """Table of effects, in the paper's order, with intervals over groups."""
+        """Table of effects, in the paper's order, with intervals over groups.
+
+        Those of ratios are over clips as they are, without the spread of cross-fitting.
+        """
         o, groups = self.settings, self.activations.groups
         rng = np.random.default_rng(derive_seed("ratios", o.seed))
         causal = effects.per_clip[CAUSAL][0]
@@ -128,8 +132,20 @@ class Study:
                 ratio = str(
                     causal_effect_ratio(causal, drawn, rng=rng, draws=o.bootstrap, groups=groups)
                 )
+            above_chance = float(effects.before.mean()) - 1 / len(self.activations.classes)
             effect, error = self._mean(per_clip), self._standard_error(per_clip)
-            rows.append(EffectRow(name, layer, effect, error, ratio))
+            row = EffectRow(
+                name,
+                layer,
+                effect,
+                error,
+                ratio,
+                absolute=float(np.abs(drawn).mean()),
+                accuracy_drop=float(effects.lost[name].mean()),
+                normalised=effect.estimate / above_chance if above_chance > 0 else None,
+                overlap=effects.overlap.get(name),
+            )
+            rows.append(row)
         return tuple(rows)
 
     def _mean(self, per_clip: Float[np.ndarray, " n"]) -> Interval:
@@ -137,10 +153,13 @@ class Study:
         o = self.settings
         rng = np.random.default_rng(derive_seed("intervals", o.seed))
         resampling = Resampling.of_groups(self.activations.groups, draws=o.bootstrap, rng=rng)
-        plain = mean_interval(resampling, per_clip)
-        wide = self._stretch
-        low = plain.estimate + wide * (plain.low - plain.estimate)
-        high = plain.estimate + wide * (plain.high - plain.estimate)
+        return self._stretched(mean_interval(resampling, per_clip))
+
+    def _stretched(self, plain: Interval, within: tuple[float, float] = (-1.0, 1.0)) -> Interval:
+        low, high = (
+            float(np.clip(plain.estimate + self._stretch * (end - plain.estimate), *within))
+            for end in (plain.low, plain.high)
+        )
         return Interval(plain.estimate, low, high)
 
     def _standard_error(self, per_clip: Float[np.ndarray, " n"]) -> float:
@@ -171,6 +190,18 @@ class Study:
             progress=self.progress,
         )
 
+    def _observed(self, layer: str) -> float:
+        """What the null is held against: the same pipeline, at one layer in all rounds."""
+        o = self.settings
+        return pipeline_effect(
+            self.activations,
+            layer,
+            protocol=o.protocol,
+            folds=o.folds,
+            settings=self._ablation(),
+            seed=o.seed,
+        )
+
     def _success(self, parts: Sequence[Part], chosen: Sequence[str]) -> dict[str, Interval]:
         o = self.settings
         if not o.pairs:
@@ -188,25 +219,28 @@ class Study:
         sources = self.activations.groups[found.pairs[:, 0]]
         resampling = Resampling.of_groups(sources, draws=o.bootstrap, rng=rng)
         values = found.success | {"donor gain": found.donor_gain, "source drop": found.source_drop}
-        return {name: mean_interval(resampling, row) for name, row in values.items()}
+        return {
+            name: self._stretched(
+                mean_interval(resampling, row), (0.0 if name in found.success else -1.0, 1.0)
+            )
+            for name, row in values.items()
+        }
 
     def _steering(
         self, parts: Sequence[Part], chosen: Sequence[str]
     ) -> dict[str, dict[float, Interval]]:
         o = self.settings
-        alphas = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
         swept = steering_sweep(
             self.activations,
             parts,
             chosen,
             recipe=self._recipe,
-            alphas=alphas,
             draws=o.draws,
             centered=o.center == "mean",
             seed=o.seed,
         )
         return {
-            name: {alpha: self._mean(row) for alpha, row in zip(alphas, rows, strict=True)}
+            name: {alpha: self._mean(row) for alpha, row in zip(ALPHAS, rows, strict=True)}
             for name, rows in swept.items()
         }
 
@@ -222,6 +256,7 @@ class Study:
                 repeats=o.repeats,
                 folds=o.folds,
                 draws=o.draws,
+                center=o.center,
                 seed=o.seed,
             )
             rows += [PortableRow(method, one, portability(a, a, one, asked)) for one in layers]
@@ -238,6 +273,23 @@ class Study:
             "layer": _named(chosen),
             "subspace": f"{o.method}, rank {o.rank}" + (", augmented" if o.augment else ""),
         }
+
+
+def refuse_impossible(settings: StudySettings, *, layers: Sequence[str], classes: int) -> None:
+    """Say so before hours of work, not after.
+
+    Raises:
+        ValueError: a layer that does not exist, or more directions than the classes span.
+    """
+    if settings.layer not in ("auto", *layers):
+        raise ValueError(
+            f"There is no layer {settings.layer!r}; there are: {', '.join(layers)} (or auto)."
+        )
+    if isinstance(settings.rank, int) and not 1 <= settings.rank < classes:
+        raise ValueError(
+            f"rank must be 1 to {classes - 1}: {classes} classes span at most {classes - 1} "
+            f"directions; got {settings.rank}."
+        )
 
 
 def mean_interval(resampling: Resampling, values: Float[np.ndarray, " n"]) -> Interval:

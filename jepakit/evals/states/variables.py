@@ -58,10 +58,14 @@ class VariablesResult:
     expected: Float[np.ndarray, "v v"]
 
 
-def motion_variables(clips: TracedMotion) -> tuple[Variable, ...]:
+def motion_variables(clips: TracedMotion, *, least: int = 1) -> tuple[Variable, ...]:
     """Direction, place, speed and size of the disc, and contact where there are two.
 
     Numbers are cut into quarters of the clips. A variable that does not vary is left out.
+
+    Args:
+        clips: whose states are known.
+        least: clips that every class needs (one for each fold); a variable without is left out.
     """
     states = [clips.clips.state(number) for number in range(len(clips))]
     found = [Variable("direction", clips.labels, DIRECTIONS)]
@@ -75,7 +79,8 @@ def motion_variables(clips: TracedMotion) -> tuple[Variable, ...]:
         found.append(Variable(name, np.searchsorted(edges, values), QUARTERS))
     contact = np.array([int(state.contact) for state in states])
     found.append(Variable("contact", contact, ("no", "yes")))
-    return tuple(v for v in found if len(np.unique(v.labels)) == len(v.classes))
+    counts = [np.bincount(v.labels, minlength=len(v.classes)) for v in found]
+    return tuple(v for v, n in zip(found, counts, strict=True) if n.min() >= max(least, 1))
 
 
 def compare_variables(
@@ -98,15 +103,17 @@ def compare_variables(
     for column, read in enumerate(variables):
         pairs = kfold(read.labels, groups, folds=folds, seed=seed)
         for training, test in pairs:
-            probe = DenseProbe(x[training], read.labels[training])
-            accuracy[column] += probe.accuracy(x[test], read.labels[test]) / folds
+            seen, judged = x[training], x[test]
+            probe = DenseProbe(seen, read.labels[training])
+            accuracy[column] += probe.accuracy(judged, read.labels[test]) / folds
             own = np.arange(len(test)), read.labels[test]
-            before = probe.probabilities(x[test])[own]
+            before = probe.probabilities(judged)[own]
             for row, removed in enumerate(variables):
-                basis = state_subspace(x[training], removed.labels[training], recipe).basis
-                after = probe.probabilities(ablate(x[test], basis))[own]
+                # Anew in every column: folds hold every class of the variable that is read.
+                basis = state_subspace(seen, removed.labels[training], recipe, seed=seed).basis
+                after = probe.probabilities(ablate(judged, basis))[own]
                 effects[row, column] += (before - after).mean() / folds
-    bases = [state_subspace(x, v.labels, recipe).basis for v in variables]
+    bases = [state_subspace(x, v.labels, recipe, seed=seed).basis for v in variables]
     aligned = [[subspace_alignment(a, b, norm="min") for b in bases] for a in bases]
     return VariablesResult(
         layer=layer,

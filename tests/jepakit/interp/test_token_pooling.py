@@ -47,11 +47,12 @@ def test_a_finer_mean_averages_to_the_coarser_one() -> None:
 
 
 def test_readings_of_a_packed_activation() -> None:
-    pools = StreamedPools([("a", "mean"), ("a", "time_mean"), ("b", "mean")], batch=2, grid=GRID)
+    pools = StreamedPools({("a", "mean"): 5, ("a", "time_mean"): 5}, batch=2, grid=GRID)
     packed = TOKENS.flatten(0, 1)
     assert torch.equal(pools.edits["a"]("a", packed), packed)
     assert set(pools.rows) == {("a", "mean"), ("a", "time_mean")}
-    assert torch.equal(pools.rows["a", "mean"], pool_tokens(TOKENS, "mean", grid=GRID))
+    for name, pool in pools.rows:
+        assert torch.equal(pools.rows[name, pool], pool_tokens(TOKENS, pool, grid=GRID))
 
 
 def test_an_unknown_pooling_is_refused() -> None:

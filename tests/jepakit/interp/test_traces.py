@@ -144,10 +144,13 @@ def test_activations_that_are_not_finite_are_named(tmp_path: Path) -> None:
 
 def test_memory_holds_rows_only() -> None:
     model: VisionTransformer = encoder()
-    rows = traces.read_pools(model, torch.from_numpy(clips().pixels), [("embed", "mean")])
-    assert [(key, value.shape) for key, value in rows.items()] == [(("embed", "mean"), (10, 24))]
-    stored = rows["embed", "mean"].untyped_storage().nbytes()
-    assert stored == 10 * 24 * 4
+    readings = [("embed", "mean"), ("norm", "mean")]
+    rows = traces.read_pools(model, torch.from_numpy(clips().pixels), readings)
+    assert {key: value.shape for key, value in rows.items()} == dict.fromkeys(readings, (10, 24))
+    # One place for all, made before the pass.
+    places = {row.untyped_storage().data_ptr() for row in rows.values()}
+    assert len(places) == 1
+    assert rows["embed", "mean"].untyped_storage().nbytes() == 2 * 10 * 24 * 4
 
 
 def test_clips_in_memory_are_a_clip_set() -> None:
