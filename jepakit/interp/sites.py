@@ -31,8 +31,9 @@ def resolve_sites(encoder: VisionTransformer, sites: str | Sequence[str]) -> tup
     if unknown or not wanted:
         raise ValueError(
             f"{f'Unknown activations {unknown}' if unknown else 'No activations were named'}; the "
-            f"encoder has {', '.join(stream_names(depth))}, and in each block attn, mlp.hidden and "
-            f"mlp ({block_prefix(0)}attn). 'all' means the former, a number the output of a block."
+            f"encoder has {', '.join(stream_names(depth))}, and in each block q, k, v, attn, "
+            f"mlp.hidden and mlp ({block_prefix(0)}attn). 'all' means the former, a number the "
+            "output of a block."
         )
     return tuple(name for name in encoder.names if name in wanted)
 

@@ -25,9 +25,10 @@ class Block(nn.Module):
     """``x + attention(norm x)``, then ``x + mlp(norm x)``; with ``cross``, cross-attention between.
 
     Biases everywhere, MLP ``fc2(gelu(fc1 x))`` with the exact (erf) GELU.
-    Names of the intermediates: ``attn``, ``cross`` (with ``cross=True``), ``mlp.hidden`` (after the
-    GELU), ``mlp``, ``out`` (the residual stream after the block). ``attn``, ``cross`` and ``mlp``
-    are what is added to the stream.
+    Names of the intermediates: ``q``, ``k`` and ``v`` of the self-attention (all heads side by
+    side, before they are turned), ``attn``, ``cross`` (with ``cross=True``), ``mlp.hidden`` (after
+    the GELU), ``mlp``, ``out`` (the residual stream after the block). ``attn``, ``cross`` and
+    ``mlp`` are what is added to the stream.
 
     The forward pass is three dense parts around the attention calls: ``_enter``, ``_between`` (only
     with ``cross``) and ``_leave``. Only they are compiled, see :meth:`compile_parts`.
@@ -119,7 +120,7 @@ class Block(nn.Module):
                 f"A block with cross={self.cross} "
                 + ("needs context and context_packing." if self.cross else "takes no context.")
             )
-        q, k, v = self._part("_enter", tap)(x, rotation)
+        q, k, v = self._part("_enter", tap)(x, rotation, tap)
         if wanted is None:
             attended = attend(q, k, v, packing, kernel=self.kernel)
         else:
@@ -144,11 +145,15 @@ class Block(nn.Module):
     def _heads(self, x: Tensor, parts: int) -> tuple[Tensor, ...]:
         return x.unflatten(-1, (parts, self.heads, -1)).unbind(1)
 
-    def _enter(self, x: Tensor, rotation: Rotation | None) -> tuple[Tensor, ...]:
+    def _enter(
+        self, x: Tensor, rotation: Rotation | None, tap: Tap | None = None
+    ) -> tuple[Tensor, ...]:
+        qkv = self.qkv(self.norm1(x))
+        if tap is not None:
+            qkv = _tapped_projections(tap, qkv)
         if rotation is None:
-            return self._heads(self.qkv(self.norm1(x)), 3)
-        heads = self.qkv(self.norm1(x)).unflatten(-1, (3, self.heads, -1))
-        qk, v = heads.split([2, 1], dim=1)
+            return self._heads(qkv, 3)
+        qk, v = qkv.unflatten(-1, (3, self.heads, -1)).split([2, 1], dim=1)
         return (*rotate(qk, rotation).unbind(1), v.squeeze(1))
 
     def _between(
@@ -169,7 +174,7 @@ class Block(nn.Module):
 
 def block_names(*, cross: bool = False) -> tuple[str, ...]:
     """Names of a block's intermediates, in the order in which they are computed."""
-    return ("attn", *(("cross",) if cross else ()), "mlp.hidden", "mlp", "out")
+    return ("q", "k", "v", "attn", *(("cross",) if cross else ()), "mlp.hidden", "mlp", "out")
 
 
 def recomputed(block: nn.Module, x: Tensor, packing: Packing, **named: Any) -> Tensor:
@@ -181,6 +186,14 @@ def recomputed(block: nn.Module, x: Tensor, packing: Packing, **named: Any) -> T
 
 def _tapped(tap: Tap | None, name: str, x: Tensor) -> Tensor:
     return x if tap is None else tap(name, x)
+
+
+def _tapped_projections(tap: Tap, qkv: Tensor) -> Tensor:
+    """Queries, keys and values, side by side again where one is edited or gradients are wanted."""
+    parts = qkv.chunk(3, dim=-1)
+    seen = [tap(name, part) for name, part in zip("qkv", parts, strict=True)]
+    edited = any(new is not old for new, old in zip(seen, parts, strict=True))
+    return torch.cat(seen, dim=-1) if edited or torch.is_grad_enabled() else qkv
 
 
 @functools.cache

@@ -32,6 +32,7 @@ class VisionTransformer(nn.Module):
     is pooled by the mean over its tokens. Weights as in :func:`jepakit.nn.initial.initialise`.
 
     Names of the intermediates, all packed ``(total, d)``: ``embed`` (with position),
+    ``blocks.07.q``, ``blocks.07.k`` and ``blocks.07.v`` (before they are turned),
     ``blocks.07.attn``, ``blocks.07.mlp.hidden`` (``d`` is the MLP's), ``blocks.07.mlp``,
     ``blocks.07.out``, and ``norm``, the output. See :class:`jepakit.nn.edits.Edit`. A pass can be
     cut at ``embed`` or at the ``out`` of a block, and :meth:`resume` goes on from there.

@@ -34,8 +34,6 @@ class StatesOptions:
         permutations: Of the labels, for the null of the whole pipeline; 0 for none.
         sparse_layers: Layers with a sparse probe, spread evenly; seconds to minutes each.
         portable_layers: Layers of the portability table, from the chosen one on; 0 for none.
-        portable_methods: Rows of that table.
-        perturbed: Shifts of the clips under which the subspace is tried.
         variables: Compare place, speed, size and contact as well, where they are known.
         untrained: Study the same network with fresh weights beside it.
         other: Another run that takes the same clips, for canonical correlations.
@@ -64,8 +62,6 @@ class StatesOptions:
     permutations: int = 19
     sparse_layers: int = 0
     portable_layers: int = 3
-    portable_methods: Sequence[Literal["pca", "dim", "sparse"]] = ("pca", "dim")
-    perturbed: Sequence[Literal["brightness", "blur", "speed", "radius", "resolution"]] = ()
     variables: bool = True
     untrained: bool = True
     other: str | None = None
@@ -82,7 +78,14 @@ class StatesOptions:
 OPTIONS = StatesOptions()  # as they are by default
 
 
-def states(run: str, *, options: StatesOptions = OPTIONS, out: str | None = None) -> None:
+def states(
+    run: str,
+    *,
+    portable_methods: Sequence[Literal["pca", "dim", "sparse"]] = ("pca", "dim"),
+    perturbed: Sequence[Literal["brightness", "blur", "speed", "radius", "resolution"]] = (),
+    options: StatesOptions = OPTIONS,
+    out: str | None = None,
+) -> None:
     """State variables of a video encoder: where they can be read, and what removing them does.
 
     Probes by layer, the subspace of the variable, ablation against six controls and permuted
@@ -92,6 +95,8 @@ def states(run: str, *, options: StatesOptions = OPTIONS, out: str | None = None
     Args:
         run: The run folder (of published weights, what vjepa2.convert wrote); or proxy, made-up
             activations whose variable is known.
+        portable_methods: Ways to find the subspace, a row each of the portability table.
+        perturbed: Shifts of the clips under which the subspace is tried.
         options: What is asked.
         out: Folder of the results; RUN/states_DATA_PROTOCOL if not given.
     """
@@ -101,8 +106,10 @@ def states(run: str, *, options: StatesOptions = OPTIONS, out: str | None = None
     from jepakit.evals.states.run_states import RunStates, StatesRequest, study_proxy
     from jepakit.evals.states.settings import StudySettings
 
-    settings = StudySettings(**_shared(options, StudySettings) | {"center": _center(options)})
-    shared = _shared(options, StatesRequest) | {"study": settings}
+    own = {"center": _center(options), "portable_methods": tuple(portable_methods)}
+    settings = StudySettings(**_shared(options, StudySettings) | own)
+    asked = {"study": settings, "perturbed": tuple(perturbed)}
+    shared = _shared(options, StatesRequest) | asked
     proxy = run == "proxy"
     name = f"states_{options.data}_{options.protocol}"
     default = Path("runs") / f"states_proxy_{options.protocol}" if proxy else Path(run) / name
@@ -125,6 +132,5 @@ def _center(options: StatesOptions) -> Literal["mean"] | None:
 
 
 def _shared(options: StatesOptions, kind: type[Any]) -> dict[str, Any]:
-    """The options that are also fields of another dataclass; lists become tuples."""
-    found = {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+    """The options that are also fields of another dataclass."""
+    return {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}

@@ -121,7 +121,7 @@ def _draw_sparse(
     if not paper:
         return
     used = {block: k / d for block, (k, d) in paper.used.items() if block >= 0}
-    _draw_paper(axes, _placed(paper.sparse, paper, result), "s", SPARSE, "paper, sparse", size=3)
+    _draw_paper(axes, _placed(paper.sparse, paper, result), "s", SPARSE, "paper, sparse", size=3.0)
     _draw_paper(below, _placed(used, paper, result), "s", SPARSE, None)
 
 

@@ -22,7 +22,7 @@ class Activations:
     """
 
     model: str
-    values: Mapping[str, Float[np.ndarray, "n _"]]
+    values: Mapping[str, Float[np.ndarray, "rows _"]]
     labels: Int[np.ndarray, " n"]
     groups: np.ndarray
     classes: tuple[str, ...]

@@ -38,7 +38,7 @@ class TracedMotion:
         """What decides a clip's content, so that a store knows its own clips again."""
         c = self.clips
         shift = "" if c.perturbation == Perturbation() else f" {c.perturbation}"
-        kind = f"{c.scene} {c.order} {c.boundary}{shift} {c.split}{c.seed}"
+        kind = f"{c.scene} {c.order} {c.boundary}{shift} {c.split!r} {c.seed}"
         return tuple(f"{kind} {number}" for number in range(len(self)))
 
     @property

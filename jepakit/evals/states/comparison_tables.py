@@ -66,7 +66,8 @@ def carried_table(results: Results) -> Table:
 
 def paper_table_2(results: Results) -> Table:
     """Each study with the paper's row of the same data below it, then the paper's other rows."""
-    rows, quoted = [], []
+    rows: list[list[str]] = []
+    quoted: list[PublishedStudy] = []
     for name, result in results.items():
         rows.append([name, result.facts.get("model", ""), *_row_2(result)])
         paper = published_for(result.facts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
@@ -20,25 +22,23 @@ from jepakit.evals.states.study_tables import (
     undefined_table,
 )
 
-WIDE = ("chance", "RCE over random", "own effect", "carried over")
-
 
 def print_study(result: StudyResult, console: Console | None = None) -> None:
     """Print where the variable can be read, the tables, what is undefined, and every caveat."""
     console = console or Console()
     paper = published_for(result.facts)
     console.print(_reading(result), markup=False, highlight=False)
-    _print_table("What removing it does", effects_table(result, paper), console)
+    print_table("What removing it does", effects_table(result, paper), console)
     console.print(RATIO_NOTE, style="dim", markup=False)
     if result.p_value is not None:
         told = f"Permuted labels: p = {result.p_value:.3g} of {len(result.null)} permutations."
         console.print(told, markup=False, highlight=False)
     if result.success:
-        _print_table("Patching", patching_table(result, paper), console)
+        print_table("Patching", patching_table(result, paper), console)
     if result.portable:
-        _print_table("Portability", _narrow(portability_table(result, paper)), console)
+        print_table("Portability", portability_table(result, paper), console)
     for missing in (*impossible_table(result), *undefined_table(result)):
-        _print_table("Not measured", missing, console)
+        print_table("Not measured", missing, console)
     for name, value in result.facts.items():
         console.print(f"{name}: {value}", markup=False, highlight=False)
     for caveat in result.caveats:
@@ -55,17 +55,14 @@ def _reading(result: StudyResult) -> str:
     )
 
 
-def _narrow(table: Table) -> Table:
-    """Without the columns that a terminal has no room for."""
-    kept = [i for i, name in enumerate(table.header) if name not in WIDE]
-    return Table([table.header[i] for i in kept], [[row[i] for i in kept] for row in table.rows])
-
-
-def _print_table(title: str, table: Table, console: Console) -> None:
+def print_table(title: str, table: Table, console: Console) -> None:
+    """Print a table of a report."""
     grid = Grid(title=title, title_justify="left")
     for number, name in enumerate(table.header):
-        grid.add_column(name, justify="right" if number else "left", no_wrap=not number)
+        justify: Literal["left", "right"] = "right" if number else "left"
+        grid.add_column(name, justify=justify, no_wrap=not number, overflow="fold")
     for row in table.rows:
         # Text, not str: rich would read an interval's brackets as markup.
-        grid.add_row(*map(Text, row), end_section=True)
+        cells = (Text(cell.replace(" [", "\n[")) for cell in row)
+        grid.add_row(*cells, end_section=True)
     console.print(grid)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from jepakit.evals.figures.style import (
     BAND,
@@ -171,7 +172,7 @@ def null_figure(result: StudyResult) -> Figure:
         color=NEUTRAL, linewidth=0, label=f"{len(result.null)} permutations of the labels",
     )  # fmt: skip
     axes.axvline(observed, color=FOUND, linewidth=2.2, label=f"observed {observed:.3f}")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_xlabel("causal effect of the whole pipeline")
     axes.set_ylabel("permutations")
     axes.margins(x=0.03)
@@ -203,7 +204,7 @@ def _draw_stripes(axes: Axes, rows: int) -> None:
         axes.axhspan(row - 0.5, row + 0.5, color=BAND, linewidth=0, zorder=0)
 
 
-def _annotate_right(axes: Axes, y: float, text: str) -> None:
+def _annotate_right(axes: Axes, y: int, text: str) -> None:
     axes.annotate(
         text, (1, y), xytext=(8, 0), xycoords=("axes fraction", "data"), va="center",
         textcoords="offset points", color=INK, fontsize=8, annotation_clip=False,

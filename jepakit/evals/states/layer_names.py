@@ -38,5 +38,5 @@ def place_of_block(block: int, blocks: int, layers: Sequence[str]) -> float:
     numbers = {i: BLOCK.fullmatch(layer) for i, layer in enumerate(layers)}
     ours = {int(found[1]): i for i, found in numbers.items() if found}
     ours = ours or {i: i for i in range(len(layers))}
-    depth = block / max(blocks - 1, 1) * max(ours)
+    depth = block * max(ours) / max(blocks - 1, 1)
     return float(np.interp(depth, list(ours), list(ours.values())))

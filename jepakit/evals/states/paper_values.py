@@ -114,7 +114,7 @@ SCS = PublishedStudy(
     effects={
         "causal": PublishedEffect(0.844, 0.007, 7, 1.0),
         "random": PublishedEffect(
-            0.020, 0.002, 7, 43, "0.844/0.020 is 42; 43x needs about 0.0196 before rounding"
+            0.020, 0.002, 7, 43.0, "0.844/0.020 is 42; 43x needs about 0.0196 before rounding"
         ),
         "early": PublishedEffect(0.815, 0.009, 4, 1.04),
         "equal_norm": PublishedEffect(0.569, 0.012, 7, 1.5),
@@ -183,7 +183,7 @@ PROXY = PublishedStudy(
         "random": PublishedEffect(
             0.001,
             layer=18,
-            ratio=818,
+            ratio=818.0,
             note="0.814/0.001 is 814; 818x needs about 0.000995 before rounding",
         ),
         "early": PublishedEffect(0.025, layer=4),
@@ -208,8 +208,8 @@ def _reduced(model: str, blocks: int, layer: int, ratio: float, success: float) 
     )
 
 
-PCA_L = _reduced("ViT-L", 24, 6, 13, 0.78)
-PCA_H = _reduced("ViT-H", 32, 9, 54, 0.70)
+PCA_L = _reduced("ViT-L", 24, 6, 13.0, 0.78)
+PCA_H = _reduced("ViT-H", 32, 9, 54.0, 0.70)
 CCA = PublishedStudy(
     name="CCA cross-model",
     model="ViT-L to ViT-H",

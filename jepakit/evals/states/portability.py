@@ -26,6 +26,8 @@ from jepakit.interp.matched_subspaces import random_subspace
 from jepakit.interp.subspaces import Subspace
 from jepakit.seeds import derive_seed
 
+QUARTERS = 4  # of the clips: two subspaces, a classifier, and those that are judged
+
 
 @dataclass(frozen=True)
 class PortabilitySettings:
@@ -158,9 +160,9 @@ def _splits(target: Activations, settings: PortabilitySettings, *, same: bool) -
         return
     for repeat in range(settings.repeats):
         seed = derive_seed("portability", settings.seed, repeat)
-        folds = 4 if settings.protocol == "crossfit" else 2
+        folds = QUARTERS if settings.protocol == "crossfit" else 2
         sides = [test for _, test in kfold(labels, groups, folds=folds, seed=seed)]
-        yield _Rows(*sides) if folds == 4 else _Rows(sides[0], sides[1], sides[1], sides[1])
+        yield _Rows(*sides) if folds == QUARTERS else _Rows(sides[0], sides[1], sides[1], sides[1])
 
 
 class _Repeat:

@@ -65,7 +65,7 @@ def portability_figure(rows: Sequence[PortableRow], paper: PublishedStudy | None
     left.set_xlim(-0.03, 1.03)
     left.set_title("Same directions? Alignment (SAS)")
     right.set_title("Same function? Retained effect (RCE)")
-    _include(right, 0, 1.1)
+    _include(right, 0.0, 1.1)
     figure.legend(loc="outside upper left", ncols=4, columnspacing=1.2, handletextpad=0.5)
     return figure
 

@@ -26,13 +26,15 @@ from jepakit.evals.states.ratio_text import RATIO_NOTE
 from jepakit.evals.states.result import StudyResult
 from jepakit.evals.states.study_json import FORMAT, study_content, write_json
 from jepakit.evals.states.study_tables import (
+    carrying_table,
     effects_table,
     impossible_table,
     layers_table,
     means_table,
+    measures_table,
     patching_table,
     portability_table,
-    sparse_note,
+    sparse_table,
     steering_table,
     undefined_table,
 )
@@ -185,6 +187,7 @@ def lede_of(result: StudyResult) -> str:
 def _studied(result: StudyResult, paper: PublishedStudy | None) -> list[Part]:
     facts = {name: short_name(" ".join(text.split())) for name, text in result.facts.items()}
     short = {name: value for name, value in facts.items() if len(value) <= SHORT}
+    short = short if len(short) > 2 else {}
     long = [[name, value] for name, value in facts.items() if name not in short]
     parts: list[Part] = [Facts(short)] if short else []
     parts += [Table(["fact", "value"], long)] if long else []
@@ -207,9 +210,8 @@ def _readable(
         "rounds intervened at, thicker where more did. "
         + ("Hollow marks: the paper's, whose clips may not be held out." if paper else "")
     )
-    parts: list[Part] = [_picture("accuracy", drawings, caption), layers_table(result, paper)]
-    note = sparse_note(result)
-    return [*parts, Text(note)] if note else parts
+    figure = _picture("accuracy", drawings, caption)
+    return [figure, *sparse_table(result, paper), layers_table(result, paper)]
 
 
 def _effects(
@@ -224,6 +226,7 @@ def _effects(
         *impossible_table(result),
         Text(RATIO_NOTE),
         _picture("effects", drawings, caption),
+        *measures_table(result),
     ]
     if paper is None:
         return parts
@@ -276,6 +279,7 @@ def _portability(
         portability_table(result, paper),
         *undefined_table(result),
         means_table(result, paper),
+        carrying_table(result),
         _picture("spectrum", drawings, angles),
     ]
 

@@ -102,8 +102,8 @@ class RunStates:
 
     Raises:
         FileNotFoundError: no run, or no such checkpoint.
-        ValueError: no vision transformer, no such clips, no such layer, or more directions than the
-            classes span.
+        ValueError: no vision transformer, no such clips, no such layer, more directions than the
+            classes span, clips that cannot be split, or another run that takes other clips.
     """
 
     def __init__(
@@ -125,8 +125,15 @@ class RunStates:
             seed=request.study.seed,
             progress=progress,
         )
-        names = stream_names(len(self.encoders[TRAINED].blocks))
-        refuse_impossible(request.study, layers=names, classes=len(self.clips.classes))
+        self.other = None if request.other is None else self._other(Path(request.other))
+        if request.perturbed and not isinstance(self.clips, TracedMotion):
+            raise ValueError("Videos cannot be perturbed: leave --perturbed away.")
+        refuse_impossible(
+            request.study,
+            layers=stream_names(len(self.encoders[TRAINED].blocks)),
+            labels=self.clips.labels,
+            groups=np.asarray(self.clips.groups),
+        )
 
     def measure(self) -> StatesResult:
         """Trace, study, and do what else was asked."""
@@ -159,6 +166,12 @@ class RunStates:
             untrained=untrained,
             device=self.device,
         )
+
+    def _other(self, run: Path) -> VisionTransformer:
+        other, own = self._encoder(run), self.encoders[TRAINED].request
+        if other.request != own:
+            raise ValueError(f"Both runs must take the same clips: {own} and {other.request}.")
+        return other
 
     def _traced(self, name: str, clips: TracedClips, suffix: str = "") -> Activations:
         return traced_activations(
@@ -204,8 +217,7 @@ class RunStates:
         o = self.request.study
         found: dict[str, Portability] = {}
         for name in self.request.perturbed:
-            if not isinstance(self.clips, TracedMotion):
-                raise ValueError("Videos cannot be perturbed: leave --perturbed away.")
+            assert isinstance(self.clips, TracedMotion)
             shifted = self._traced(TRAINED, self.clips.perturbed(PERTURBATIONS[name]), f"_{name}")
             asked = PortabilitySettings(
                 Recipe(method=o.method, rank=o.rank),
@@ -219,17 +231,11 @@ class RunStates:
 
     def _cross(self, activations: Activations, layer: str) -> CrossModel | None:
         o = self.request
-        if o.other is None:
+        if o.other is None or self.other is None:
             return None
-        other = self._encoder(Path(o.other))
-        if other.request != self.encoders[TRAINED].request:
-            raise ValueError(
-                f"Both runs must take the same clips: {self.encoders[TRAINED].request} and "
-                f"{other.request}."
-            )
         store = self.store / f"{Path(o.other).name}_{o.data}"
         second = traced_activations(
-            other,
+            self.other,
             self.clips,
             model=Path(o.other).name,
             store=store,

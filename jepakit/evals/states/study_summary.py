@@ -13,8 +13,8 @@ from jepakit.evals.states.state_subspaces import Method
 from jepakit.evals.statistics import Interval
 
 ONSET = 0.85
-"""Accuracy at the onset layer. The paper states none; its onsets, block 14 of the proxy with 0.888 and
-block 4 of V-JEPA 2 with 0.96 after 0.838 at block 0, fit one between 0.838 and 0.888."""
+"""Accuracy at the onset layer. The paper states none; its onsets, block 14 of the proxy with 0.888
+and block 4 of V-JEPA 2 with 0.96 after 0.838 at block 0, fit one between 0.838 and 0.888."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,9 @@ class Summary:
 def summary_of(result: StudyResult) -> Summary:
     """One study."""
     mean = result.accuracy.mean(axis=1)
-    best = [short_name(result.layers[i]) for i in np.flatnonzero(mean >= mean.max() - 1e-12)]
+    places = np.flatnonzero(mean >= mean.max() - 1e-12)
+    best = [short_name(result.layers[i]) for i in places]
+    gaps = "" if len(places) == 1 + places[-1] - places[0] else f", {len(places)} layers"
     reached = np.flatnonzero(mean >= ONSET - 1e-12)
     onset = f"not reached ({ONSET:g})"
     if len(reached):
@@ -69,7 +71,7 @@ def summary_of(result: StudyResult) -> Summary:
     random = rows.get("random")
     return Summary(
         best_accuracy=float(mean.max()),
-        best_layers=best[0] if len(best) == 1 else f"{best[0]} to {best[-1]}, {len(best)} layers",
+        best_layers=best[0] if len(best) == 1 else f"{best[0]} to {best[-1]}{gaps}",
         onset=onset,
         used=_sparsest(result),
         effect=_effect(rows.get("causal")),

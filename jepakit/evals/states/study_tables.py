@@ -10,87 +10,88 @@ from jepakit.evals.states.layer_names import place_of_block, short_name
 from jepakit.evals.states.paper_values import MEANS_4, PublishedEffect, PublishedStudy
 from jepakit.evals.states.portability_figures import METHODS, published_rows
 from jepakit.evals.states.ratio_text import readable_ratio
-from jepakit.evals.states.result import EffectRow, PortableRow, SparseLayer, StudyResult
+from jepakit.evals.states.result import EffectRow, PortableRow, StudyResult
 from jepakit.evals.states.state_subspaces import Method
 from jepakit.evals.states.study_summary import carried
 from jepakit.evals.statistics import Interval
 
-MORE = {"absolute": "size", "normalised": "of the possible", "accuracy_drop": "accuracy lost"}
 OTHER = {"donor gain": "rise of the donor's class", "source drop": "fall of the source's class"}
 
 
 def effects_table(result: StudyResult, paper: PublishedStudy | None) -> Table:
     """Table 1: every intervention with its effect, and how much larger the found subspace's is."""
-    header = ["intervention", "layer", "causal effect"]
-    more = [name for name in MORE if any(getattr(row, name) is not None for row in result.rows)]
+    header = ["intervention", "layer", "causal effect", "found / this"]
     quoted = bool(paper and paper.effects)
     rows = []
     for row in result.rows:
         cells = [TITLES.get(row.name, row.name), short_name(row.layer), _effect(row)]
-        cells += [_number(getattr(row, name)) for name in more] + [readable_ratio(row.ratio)]
+        cells.append(readable_ratio(row.ratio))
         theirs = paper.effects.get(row.name) if paper else None
         rows.append(cells + (_published_effect(row.name, theirs) if quoted else []))
-    header += [*(MORE[name] for name in more), "found / this"]
     header += ["paper", "paper's ratio"] if quoted else []
     caption = (
-        "Fall of the true class's probability, mean over clips, below it its standard error and "
-        "95 % interval. Of the possible: by the effect of an answer without any information. "
-        f"Before: {result.before:.3f}; an answer without any information has an effect of "
-        f"{result.before - result.chance:.3f}."
+        "Fall of the true class's probability, mean over clips ± its standard error, with its "
+        f"95 % interval. Before: {result.before:.3f}; an answer without any information has an "
+        f"effect of {result.before - result.chance:.3f}."
     )
     return Table(header, rows, caption, strong=(2,))
 
 
+def measures_table(result: StudyResult) -> list[Table]:
+    """Other measures of the same effects; nothing where there are none."""
+    rows = []
+    for row in result.rows:
+        values = (row.absolute, row.normalised, row.accuracy_drop)
+        if any(value is not None for value in values):
+            rows.append([TITLES.get(row.name, row.name), *map(_number, values)])
+    caption = (
+        "Size: mean of the change of probability, whichever its sign. Of the possible: the effect "
+        "by that of an answer without any information. Accuracy lost: share of clips."
+    )
+    header = ["the same effects", "size", "of the possible", "accuracy lost"]
+    return [Table(header, rows, caption)] if rows else []
+
+
 def layers_table(result: StudyResult, paper: PublishedStudy | None) -> Table:
-    """Figure 2 as numbers."""
+    """The dense curve of Figure 2 as numbers."""
     mean, folds = result.accuracy.mean(axis=1), result.accuracy.shape[1]
     error = result.accuracy.std(axis=1, ddof=min(1, folds - 1)) / np.sqrt(folds)
-    sparse = {one.layer: one for one in result.sparse}
-    dense_paper, sparse_paper, used_paper = (
-        _by_layer(values, paper, result)
-        for values in (
-            {b: f"{v:.3f}" for b, v in paper.dense.items()} if paper else {},
-            {b: f"{v:.3f}" for b, v in paper.sparse.items()} if paper else {},
-            {b: f"{k}/{d} ({k / d:.3f})" for b, (k, d) in paper.used.items() if b >= 0}
-            if paper
-            else {},
-        )
+    quoted = (
+        _by_layer({b: f"{v:.3f}" for b, v in paper.dense.items()}, paper, result) if paper else {}
     )
-    header = ["layer", "dense", "chosen"]
-    header += ["sparse", "dimensions used"] if sparse else []
-    header += ["paper: dense"] if dense_paper else []
-    header += ["paper: sparse", "paper: used"] if sparse_paper else []
     rows = []
     for layer, value, se in zip(result.layers, mean, error, strict=True):
         times = result.chosen.count(layer)
-        cells = [short_name(layer), f"{value:.3f} ± {se:.3f}"]
+        cells = [short_name(layer), _plus_minus(float(value), float(se))]
         cells += [f"{times} of {len(result.chosen)}" if times else ""]
-        if sparse:
-            cells += _sparse_cells(sparse.get(layer))
-        cells += [dense_paper.get(layer, "")] if dense_paper else []
-        if sparse_paper:
-            cells += [sparse_paper.get(layer, ""), used_paper.get(layer, "")]
-        rows.append(cells)
+        rows.append(cells + ([quoted.get(layer, "")] if quoted else []))
     caption = (
         f"Balanced accuracy on held-out clips, mean over {folds} folds ± its standard error. "
         f"Chance: {result.chance:.3f}. Chosen: by how many rounds."
     )
+    header = ["layer", "dense probe", "chosen", *(["paper"] if quoted else [])]
     return Table(header, rows, caption, strong=(1,))
 
 
-def sparse_note(result: StudyResult) -> str:
-    """How far the solver came, where there are sparse probes; else nothing."""
+def sparse_table(result: StudyResult, paper: PublishedStudy | None) -> list[Table]:
+    """The sparse probes of Figure 2; nothing where there are none."""
     if not result.sparse:
-        return ""
-    told = ", ".join(
-        f"{short_name(one.layer)} {one.iterations}{'' if one.converged else ' (not converged)'}"
-        for one in result.sparse
+        return []
+    quoted = (
+        _by_layer({b: f"{v:.3f}" for b, v in paper.sparse.items()}, paper, result) if paper else {}
     )
-    return (
-        "Sparse: the sparsest probe whose accuracy is within one standard error of the best; "
-        "dimensions are counted in a probe of all clips. The count depends on how far the solver "
-        f"runs. Iterations: {told}."
+    rows = []
+    for one in result.sparse:
+        cells = [short_name(one.layer), _plus_minus(one.accuracy, one.standard_error)]
+        cells += [f"{one.used}/{one.width}", f"{one.used / one.width:.3f}"]
+        cells += [f"{one.iterations}{'' if one.converged else ', not converged'}"]
+        rows.append(cells + ([quoted.get(one.layer, "")] if quoted else []))
+    header = ["layer", "sparse probe", "dimensions", "share", "iterations"]
+    caption = (
+        "The sparsest probe whose accuracy is within one standard error of the best; dimensions "
+        "are counted in a probe of all clips, and their number depends on how far the solver runs."
     )
+    return [Table(header + (["paper"] if quoted else []), rows, caption + _used_by(paper))]
 
 
 def patching_table(result: StudyResult, paper: PublishedStudy | None) -> Table:
@@ -129,8 +130,7 @@ def steering_table(result: StudyResult) -> Table:
 def portability_table(result: StudyResult, paper: PublishedStudy | None) -> Table:
     """Table 4 with what is needed to read it."""
     quoted = published_rows(result.portable, paper)
-    header = ["method", "layer", "SAS", "noise alone", "energy-weighted SAS", "chance", "RCE"]
-    header += ["RCE over random", "own effect", "carried over"]
+    header = ["method", "layer", "SAS", "noise alone", "weighted", "RCE"]
     header += ["paper: SAS", "paper: RCE"] if any(quoted) else []
     rows = []
     for row, theirs in zip(result.portable, quoted, strict=True):
@@ -141,13 +141,32 @@ def portability_table(result: StudyResult, paper: PublishedStudy | None) -> Tabl
             where = f"\nL{theirs.layer}"
             cells[-2:] = [f"{theirs.alignment:.3f}{where}", f"{theirs.retained:.3f}{where}"]
         rows.append(cells)
+    chance = ", ".join(dict.fromkeys(f"{row.found.chance:.4f}" for row in result.portable))
     caption = (
-        "SAS: alignment, mean and range over splits. Noise alone: 5 % quantile and median of the "
-        "alignment of two noisy copies of one subspace (of class means, so that it says nothing on "
-        "sparse probes). RCE: retained causal effect, with a joint bootstrap over clips; never "
-        "clipped. Over random: after both effects lost that of random directions."
+        f"SAS: alignment, mean and range over splits; by chance {chance}. Noise alone: 5 % "
+        "quantile and median of the alignment of two noisy copies of one subspace (of class means, "
+        "so that it says nothing on sparse probes). Weighted: alignment where directions count by "
+        "how far they part the classes. RCE: retained causal effect with a joint bootstrap over "
+        "clips, 95 %; never clipped."
     )
-    return Table(header, rows, caption, strong=(2, 6))
+    return Table(header, rows, caption, strong=(2, 5))
+
+
+def carrying_table(result: StudyResult) -> Table:
+    """The effects that retained effects are made of."""
+    rows = [
+        [
+            METHODS[row.method],
+            short_name(row.layer),
+            f"{row.found.own:.3f}",
+            f"{row.found.cross:.3f}",
+            _number(row.found.retained.excess),
+        ]
+        for row in result.portable
+    ]
+    caption = "Over random: after both effects lost that of random directions."
+    header = ["method", "layer", "own effect", "carried over", "RCE over random"]
+    return Table(header, rows, caption)
 
 
 def means_table(result: StudyResult, paper: PublishedStudy | None) -> Table:
@@ -188,7 +207,8 @@ def undefined_table(result: StudyResult) -> list[Table]:
 def _effect(row: EffectRow) -> str:
     if row.effect is None or row.standard_error is None:
         return "not possible"
-    return _interval(row.effect).replace("\n", f"\n± {row.standard_error:.3f} ")
+    value, _, ends = _interval(row.effect).partition("\n")
+    return f"{value}\u00a0±\u00a0{row.standard_error:.3f}\n{ends}"
 
 
 def _number(value: float | None) -> str:
@@ -206,25 +226,30 @@ def _published_effect(name: str, theirs: PublishedEffect | None) -> list[str]:
     return [f"{theirs.effect:.3f}\n{', '.join(where)}", ratio]
 
 
-def _sparse_cells(one: SparseLayer | None) -> list[str]:
-    if one is None:
-        return ["", ""]
-    accuracy = f"{one.accuracy:.3f} ± {one.standard_error:.3f}"
-    return [accuracy, f"{one.used}/{one.width} ({one.used / one.width:.3f})"]
+def _used_by(paper: PublishedStudy | None) -> str:
+    """The paper's numbers of dimensions, in a sentence."""
+    if paper is None or not paper.used:
+        return ""
+    told = ", ".join(
+        f"{k}/{d} ({k / d:.3f}) at {f'L{block}' if block >= 0 else 'a layer not stated'}"
+        for block, (k, d) in paper.used.items()
+    )
+    return f" Paper: {told}."
 
 
-def _by_layer(
-    values: dict[int, str], paper: PublishedStudy | None, result: StudyResult
-) -> dict[str, str]:
-    """The paper's values by our layer at the same relative depth, its block named where it differs.
+def _plus_minus(value: float, error: float) -> str:
+    return f"{value:.3f}\u00a0±\u00a0{error:.3f}"
 
-    The first of several.
+
+def _by_layer(values: dict[int, str], paper: PublishedStudy, result: StudyResult) -> dict[str, str]:
+    """The paper's values by our layer at the same relative depth, the first of several.
+
+    Its block is named where it has another number.
     """
     found: dict[str, str] = {}
-    for block, text in values.items() if paper else ():
-        assert paper is not None
+    for block, text in values.items():
         layer = result.layers[round(place_of_block(block, paper.blocks, result.layers))]
-        named = text if short_name(layer) == f"L{block}" else f"{text}\nL{block}"
+        named = text if short_name(layer) == f"L{block}" else f"{text} (L{block})"
         found.setdefault(layer, named)
     return found
 
@@ -241,10 +266,7 @@ def _portable_cells(row: PortableRow) -> list[str]:
             "" if kept.interval is None else f"\n[{kept.interval[0]:.3f}, {kept.interval[1]:.3f}]"
         )
         rce = f"{kept.value:.3f}{ends}"
-    excess = "" if kept.excess is None else f"{kept.excess:.3f}"
-    weighted = f"{found.energy_weighted.mean():.3f}"
-    chance = f"{found.chance:.4f}"
-    return [sas, noise, weighted, chance, rce, excess, f"{found.own:.3f}", f"{found.cross:.3f}"]
+    return [sas, noise, f"{found.energy_weighted.mean():.3f}", rce]
 
 
 def _interval(one: Interval | None) -> str:

@@ -13,12 +13,21 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 11])
+@pytest.mark.parametrize("n", range(1, 15))
 def test_small_samples_are_enumerated(n):
     d = rng(n).normal(size=n) + 0.5
-    sums = [abs(np.dot(signs, d)) for signs in product((1, -1), repeat=n)]
-    expected = np.mean(np.array(sums) >= abs(d.sum()) * (1 - 1e-12))
-    assert sign_flip_p(d, rng=rng()) == pytest.approx(expected)
+    sums = np.abs(np.array([*product((1, -1), repeat=n)]) @ d)
+    expected = np.mean(sums >= abs(d.sum()) * (1 - 1e-12))
+    assert sign_flip_p(d, rng=rng()) == expected
+
+
+@pytest.mark.parametrize("n", [15, 17])
+@pytest.mark.parametrize("shift", [0.0, 0.4, 1.2])
+def test_larger_samples_are_within_monte_carlo_error_of_enumeration(n, shift):
+    d = rng(n).normal(size=n) + shift
+    expected = np.mean(np.abs(np.array([*product((1, -1), repeat=n)]) @ d) >= abs(d.sum()) - 1e-12)
+    error = np.sqrt(expected * (1 - expected) / 20_000) + 1 / 20_001  # the data are one pattern
+    assert sign_flip_p(d, rng=rng()) == pytest.approx(expected, abs=4 * error)
 
 
 def test_ties_count_whatever_the_order_of_the_sum():

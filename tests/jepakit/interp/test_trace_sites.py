@@ -34,7 +34,8 @@ def test_none_is_refused() -> None:
 
 
 def test_widths_and_grids() -> None:
-    assert [site_width(ENCODER, name) for name in ENCODER.names[:4]] == [12, 12, 30, 12]
+    widths = [site_width(ENCODER, name) for name in ENCODER.names[:7]]
+    assert widths == [12, 12, 12, 12, 12, 30, 12]
     assert grid_of(ENCODER, 4) == (2, 2, 2)
     assert grid_of(ENCODER, 1) == (1, 2, 2)
 

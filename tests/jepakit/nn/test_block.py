@@ -27,7 +27,8 @@ def test_a_cross_block_is_self_attention_cross_attention_mlp() -> None:
         return value
 
     out = block(x, HIDDEN, context=context, context_packing=VISIBLE, tap=tap)
-    assert tuple(seen) == block.names == ("attn", "cross", "mlp.hidden", "mlp", "out")
+    names = ("q", "k", "v", "attn", "cross", "mlp.hidden", "mlp", "out")
+    assert tuple(seen) == block.names == names
 
     q, k, v = block.qkv(block.norm1(x)).view(-1, 3, 2, 4).unbind(1)
     x = x + block.proj(attend(q, k, v, HIDDEN).reshape(-1, 8))

@@ -128,7 +128,7 @@ def test_names_of_a_stretch() -> None:
     inner = Stretch.between(2, after="blocks.00.out", until="blocks.01.out").names
     assert inner == (
         "blocks.00.out",
-        *(f"blocks.01.{n}" for n in ("attn", "mlp.hidden", "mlp")),
+        *(f"blocks.01.{n}" for n in ("q", "k", "v", "attn", "mlp.hidden", "mlp")),
         ("blocks.01.out"),
     )
     assert stream_names(2) == ("embed", "blocks.00.out", "blocks.01.out", "norm")

@@ -30,7 +30,7 @@ def test_captures_exactly_what_is_named(encoder: VisionTransformer) -> None:
     seen = encoder(clips(0), PACKING, capture=encoder.names)
     assert torch.equal(seen.tokens, plain.tokens)
     assert list(seen.captured) == list(encoder.names)
-    assert encoder.names[:2] == ("embed", "blocks.00.attn")
+    assert encoder.names[:3] == ("embed", "blocks.00.q", "blocks.00.k")
     assert encoder.names[-2:] == ("blocks.01.out", "norm")
     assert seen.captured["blocks.01.mlp.hidden"].shape == (PACKING.total, 48)
     assert seen.captured["norm"] is seen.tokens
@@ -93,6 +93,40 @@ def test_gradients_reach_captured_activations_and_added_vectors(
     stream = seen.captured["blocks.00.out"]
     by_token, by_vector = torch.autograd.grad(seen.tokens[:, 0].sum(), [stream, vector])
     torch.testing.assert_close(by_token.sum(0), by_vector)
+
+
+@pytest.mark.parametrize("position", ["sincos", "rope"])
+def test_queries_keys_and_values_are_read_and_changed(position: str) -> None:
+    torch.manual_seed(0)
+    model = VisionTransformer(
+        12,
+        depth=2,
+        heads=2,
+        frames=2,
+        size=16,
+        patch=4,
+        position=position,  # type: ignore[arg-type]
+    )
+    model.double()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    names = [f"blocks.01.{part}" for part in "qkv"]
+    seen = model(clips(0), PACKING, capture=[*names, "blocks.00.out"])
+    total = seen.tokens[:, 0].sum()
+    block = model.blocks[1]
+    qkv = block.qkv(block.norm1(seen.captured["blocks.00.out"]))
+    for name, part in zip(names, qkv.chunk(3, dim=-1), strict=True):
+        assert torch.equal(seen.captured[name], part)  # before rotation
+        grad = torch.autograd.grad(total, seen.captured[name], retain_graph=True)[0]
+        small = Edit.add(1e-4 * grad)
+        more = model(clips(0), PACKING, edits={name: small}).tokens[:, 0].sum()
+        gained = (more - total).item()
+        assert gained == pytest.approx(1e-4 * grad.square().sum().item(), rel=0.01)
+        own = {name: Edit.replace(seen.captured[name])}
+        assert torch.equal(model(clips(0), PACKING, edits=own).tokens, seen.tokens)
+    with torch.no_grad():
+        assert torch.equal(model(clips(0), PACKING, capture=names).tokens, seen.tokens)
+        assert torch.equal(model(clips(0), PACKING).tokens, seen.tokens)
 
 
 def test_gradients_pass_by_the_rows_that_are_replaced(encoder: VisionTransformer) -> None:

@@ -64,7 +64,15 @@ def interval(value, width=0.02):
 
 def rows():
     return (
-        EffectRow("causal", "blocks.07.out (4 of 5), blocks.08.out (1 of 5)", interval(0.81), 0.01),
+        EffectRow(
+            "causal",
+            "blocks.07.out (4 of 5), blocks.08.out (1 of 5)",
+            interval(0.81),
+            0.01,
+            absolute=0.815,
+            accuracy_drop=0.86,
+            normalised=0.9586,
+        ),
         EffectRow("random", "blocks.07.out", interval(0.012), 0.002, "67.5x [40, 110]"),
         EffectRow("early", "blocks.04.out", interval(0.4), 0.02, "2.02x [1.9, 2.2]"),
         EffectRow("equal_norm", "blocks.07.out", interval(-0.001, 0.003), 0.001, ">= 405x"),

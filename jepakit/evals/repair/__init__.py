@@ -1,0 +1,1 @@
+"""Late semantic repair: how an encoder restores what the loss of an object changes elsewhere."""

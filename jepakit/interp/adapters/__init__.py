@@ -1,0 +1,1 @@
+"""Encoders of several libraries under one protocol for patching."""

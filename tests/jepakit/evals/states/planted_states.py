@@ -1,0 +1,50 @@
+"""Small activations with a variable in known directions, and a run folder that was not trained."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from jepakit.evals.states.activations import Activations
+from jepakit.training.checkpoint_io import DurableCheckpointIO
+from jepakit.training.runs import build_run
+
+ENCODER = {"width": 16, "depth": 2, "heads": 2, "frames": 4, "size": 16, "patch": 8, "tubelet": 2}
+
+
+def planted(*, clips=96, width=12, classes=4, groups=None, strength=4.0, seed=0, layers=4):
+    """Noise in the first half of the layers; then class c also moves along axis c."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(clips) % classes
+    values = {}
+    for layer in range(layers):
+        rows = rng.standard_normal((clips, width)) + 3.0
+        if layer >= layers // 2:
+            rows[np.arange(clips), labels] += strength
+        values[f"blocks.{layer:02d}.out"] = rows
+    names = tuple(f"class {c}" for c in range(classes))
+    groups = np.arange(clips) if groups is None else groups
+    return Activations("made up", values, labels, groups, names)
+
+
+def noise(*, clips, width, classes, seed):
+    """Activations whose labels mean nothing."""
+    found = planted(clips=clips, width=width, classes=classes, strength=0.0, seed=seed, layers=1)
+    return found.relabelled(np.random.default_rng([1, seed]).permutation(found.labels))
+
+
+def write_run(folder: Path, *, seed=3, **encoder):
+    """A run folder with fresh weights."""
+    (folder / "checkpoints").mkdir(parents=True)
+    predictor = {
+        "class_path": "cjepa.Predictor",
+        "init_args": {"width": 16, "depth": 1, "heads": 2},
+    }
+    parts = {"encoder": ENCODER | encoder, "masker": "jepakit.masks.ObjectMasker"}
+    model = {"class_path": "cjepa.CausalJEPA", "init_args": parts | {"predictor": predictor}}
+    (folder / "config.yaml").write_text(yaml.safe_dump({"model": model}))
+    torch.manual_seed(seed)
+    weights = {"state_dict": build_run(folder).state_dict()}
+    DurableCheckpointIO().save_checkpoint(weights, folder / "checkpoints" / "last.ckpt")
+    return folder
