@@ -18,6 +18,7 @@ from jepakit.evals.commands.interventions import interventions
 from jepakit.evals.commands.phyre import PhyreOptions, phyre
 from jepakit.evals.commands.predict import predict
 from jepakit.evals.commands.probe import probe
+from jepakit.evals.commands.repair import RepairOptions, repair
 from jepakit.evals.commands.report import report
 from jepakit.evals.commands.states import StatesOptions, states
 from jepakit.evals.commands.table import table
@@ -35,6 +36,7 @@ COMMANDS = {
     "interventions": Command(interventions, RUN),
     "images": Command(images, RUN, flat={"options": ImageOptions}),
     "states": Command(states, RUN, flat={"options": StatesOptions}),
+    "repair": Command(repair, ("models",), flat={"options": RepairOptions}),
     "report": Command(report, RUN),
     "table": Command(table, ("name",)),
 }

@@ -126,7 +126,7 @@ def _load(
     ids = same_size(read_segments(files[1]), photograph.shape[:2], str(files[1]))
     void = ids == 0
     if others == "avoid":
-        kept_off = [r.number for r in rows if (r.thing or r.crowd) and r.number != row.number]
+        kept_off = [r.number for r in rows if r.thing and r.number != row.number]
         void |= np.isin(ids, kept_off)
     mask = ids == row.number
     if not mask.any():

@@ -71,7 +71,7 @@ def model_of(family: str) -> nn.Module:
         options = {
             "timm": {"init_values": 0.5},
             "timm_registers": {"reg_tokens": 2, "qk_norm": True},
-            "timm_plain": {"class_token": False, "global_pool": "avg"},
+            "timm_plain": {"class_token": False, "global_pool": "avg", "pre_norm": True},
         }[family]
         return randomised(
             timm.models.vision_transformer.VisionTransformer(

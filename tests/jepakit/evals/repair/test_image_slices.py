@@ -6,7 +6,7 @@ import pytest
 from masked_trees import SHAPE, image_set
 
 from jepakit.evals.repair.fitting import Fit
-from jepakit.evals.repair.masked_images import MaskedImageSet, count_skipped
+from jepakit.evals.repair.masked_images import MaskedImageSet, UnusableImage, count_skipped
 from jepakit.evals.repair.slices import DrawnSlices, SliceSize, draw_slices, every_item
 
 FIT, GRID = Fit(SHAPE), (1, 12, 16)
@@ -41,9 +41,10 @@ def test_draws_depend_on_seed_and_names_only():
 
 def test_slices_share_no_image_even_if_images_have_several_items():
     images = image_set({"a": 12, "b": 12}, per_group=3)
-    first, second = drawn(images, "2x2", "2x2").slices
-    assert not first.groups & second.groups
-    assert len(first.groups) == 4  # other images come before other items of one
+    for seed in range(20):
+        first, second = drawn(images, "2x2", "2x2", seed=seed).slices
+        assert not first.groups & second.groups
+        assert len(first.groups) == 4  # other images come before other items of one
     with pytest.raises(ValueError, match=r"slice 2x2 needs 2 classes with 2 usable images"):
         drawn(images, "2x2", "2x2", "2x2")
 
@@ -58,6 +59,9 @@ def test_unusable_items_are_counted_and_replaced():
         "a-11",
     }
     assert count_skipped(found.skipped) == "9 skipped (9 object covers everything)"
+    listed = {"x": UnusableImage("no mask", "nowhere")}
+    again = drawn(MaskedImageSet("memory", images.records, listed), "2x3")
+    assert set(again.skipped) == {"x", *bad}
 
 
 def test_classes_with_too_few_images_are_passed_over_unless_chosen():
