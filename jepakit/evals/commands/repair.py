@@ -64,7 +64,7 @@ def repair(
     untrained twin. Writes repair.html, repair.md, repair.json and pictures.
 
     Args:
-        models: Run folders, or folders of Hugging Face models (I-JEPA, V-JEPA 2, MAE, BEiT); several
+        models: Run folders, or folders of Hugging Face models (I-JEPA, V-JEPA 2, MAE, BEiT); all
             are compared.
         options: What is hidden, in which images.
         tables: Of the paper; 1 and 4 drift and token counts, 2 rescue by groups of sites, 3 several

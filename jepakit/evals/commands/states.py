@@ -28,7 +28,9 @@ class StatesOptions:
         method: How the subspace is found.
         rank: Its dimensions; full is one less than there are classes, var95 catches 95 percent.
         augment: Add the other methods' directions where they are not captured.
-        center: Project out deviations from the mean only; none is as printed in the paper.
+        center: mean projects out deviations from the mean only; none, as the paper prints it, also
+            takes the mean's own part away, which moves activations off their range; auto is none
+            for the paper's protocol and mean otherwise.
         draws: Of every control that is drawn.
         pairs: Trials of patching.
         permutations: Of the labels, for the null of the whole pipeline; 0 for none.
@@ -56,7 +58,7 @@ class StatesOptions:
     method: Literal["pca", "dim", "sparse"] = "pca"
     rank: int | Literal["full", "var95"] = "full"
     augment: bool = False
-    center: Literal["none", "mean"] = "none"
+    center: Literal["auto", "none", "mean"] = "auto"
     draws: int = 20
     pairs: int = 200
     permutations: int = 19
@@ -128,6 +130,8 @@ def states(
 
 
 def _center(options: StatesOptions) -> Literal["mean"] | None:
+    if options.center == "auto":
+        return None if options.protocol == "paper" else "mean"
     return "mean" if options.center == "mean" else None
 
 

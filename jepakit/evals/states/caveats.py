@@ -25,6 +25,11 @@ CEILING = (
     "fixed subspace: together with a retained effect near 1 it is no sign that geometry and "
     "function part."
 )
+UNCENTERED = (
+    "Subspaces are projected out as the paper prints it, which also takes away the part of the "
+    "mean over all clips. That alone moves activations off their range, so that any direction, random "
+    "ones too, can have a large effect: compare with --center mean."
+)
 RANDOM_WEAK = (
     "Random directions catch a small share of the variance; the rotated, energy-matched and "
     "shuffled controls are the ones to beat."
@@ -55,6 +60,8 @@ def caveats_of(
     said = [OVERLAP, RANDOM_WEAK]
     if settings.protocol == "paper":
         said.insert(0, IN_SAMPLE)
+    if settings.center is None:
+        said.append(UNCENTERED)
     if {"pca", "dim"} <= {row.method for row in portable}:
         said.append(IDENTITY)
     judged = [row.found for row in portable if row.method != "sparse"]  # the ceiling is of means

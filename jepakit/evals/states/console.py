@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from rich.console import Console
-from rich.table import Table as Grid
-from rich.text import Text
 
-from jepakit.evals.report import Table
 from jepakit.evals.states.layer_names import short_name
 from jepakit.evals.states.paper_values import published_for
 from jepakit.evals.states.ratio_text import RATIO_NOTE
@@ -21,6 +16,7 @@ from jepakit.evals.states.study_tables import (
     portability_table,
     undefined_table,
 )
+from jepakit.evals.table_console import print_table
 
 
 def print_study(result: StudyResult, console: Console | None = None) -> None:
@@ -53,16 +49,3 @@ def _reading(result: StudyResult) -> str:
         f"Held-out accuracy {found.best_accuracy:.3f} at {found.best_layers} (chance "
         f"{result.chance:.3f}); onset: {found.onset}; intervened at {chosen}."
     )
-
-
-def print_table(title: str, table: Table, console: Console) -> None:
-    """Print a table of a report."""
-    grid = Grid(title=title, title_justify="left")
-    for number, name in enumerate(table.header):
-        justify: Literal["left", "right"] = "right" if number else "left"
-        grid.add_column(name, justify=justify, no_wrap=not number, overflow="fold")
-    for row in table.rows:
-        # Text, not str: rich would read an interval's brackets as markup.
-        cells = (Text(cell.replace(" [", "\n[")) for cell in row)
-        grid.add_row(*cells, end_section=True)
-    console.print(grid)

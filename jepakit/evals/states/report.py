@@ -8,10 +8,17 @@ from pathlib import Path
 
 from matplotlib.figure import Figure as Drawing
 
-from jepakit.evals.figures.style import to_png
-from jepakit.evals.report import Facts, Figure, Part, Section, Table, Text, build_report
+from jepakit.evals.report import Facts, Figure, Part, Section, Table, Text
+from jepakit.evals.report_files import write_page
 from jepakit.evals.states.accuracy_figure import accuracy_figure
-from jepakit.evals.states.caveats import CEILING, IDENTITY, IN_SAMPLE, OVERLAP, RANDOM_WEAK
+from jepakit.evals.states.caveats import (
+    CEILING,
+    IDENTITY,
+    IN_SAMPLE,
+    OVERLAP,
+    RANDOM_WEAK,
+    UNCENTERED,
+)
 from jepakit.evals.states.effect_figures import (
     effects_figure,
     null_figure,
@@ -19,12 +26,11 @@ from jepakit.evals.states.effect_figures import (
     steering_figure,
 )
 from jepakit.evals.states.layer_names import short_name
-from jepakit.evals.states.page_markdown import page_markdown
 from jepakit.evals.states.paper_values import PAPER, PublishedStudy, published_for
 from jepakit.evals.states.portability_figures import portability_figure, spectrum_figure
 from jepakit.evals.states.ratio_text import RATIO_NOTE
 from jepakit.evals.states.result import StudyResult
-from jepakit.evals.states.study_json import FORMAT, study_content, write_json
+from jepakit.evals.states.study_json import FORMAT, study_content
 from jepakit.evals.states.study_tables import (
     carrying_table,
     effects_table,
@@ -38,6 +44,7 @@ from jepakit.evals.states.study_tables import (
     steering_table,
     undefined_table,
 )
+from jepakit.evals.strict_json import write_json
 
 TITLE = "Causal state variables"
 NULL_CAPTION = (
@@ -49,6 +56,7 @@ PLACES = {
     IN_SAMPLE: ("study", "effects", "patching", "portability"),
     OVERLAP: ("effects",),
     RANDOM_WEAK: ("effects",),
+    UNCENTERED: ("effects",),
     IDENTITY: ("portability",),
     CEILING: ("portability",),
 }
@@ -90,33 +98,6 @@ def write_study(
     paths = [write_json(content, folder / "states.json")]
     lede = lede_of(result)
     return paths + write_page(folder, "states", TITLE, lede, sections, drawings, command)
-
-
-def write_page(
-    folder: Path,
-    name: str,
-    title: str,
-    lede: str,
-    sections: Sequence[Section],
-    drawings: Mapping[str, Drawing],
-    command: str = "",
-) -> list[Path]:
-    """Write ``NAME.md``, ``NAME.html`` and each drawing as ``NAME_*.png``."""
-    files = {f"{name}_{key}.png": drawing for key, drawing in drawings.items()}
-    html = build_report(
-        sections, title=title, kicker="What a video encoder knows", lede=lede,
-        footer=f"Made by {command}" if command else "",
-    )  # fmt: skip
-    texts = {f"{name}.md": page_markdown(title, lede, sections, files), f"{name}.html": html}
-    paths = []
-    for file, text in texts.items():
-        paths.append(folder / file)
-        paths[-1].write_text(text, encoding="utf-8")
-    for file, drawing in files.items():
-        paths += [folder / file, folder / file.replace(".png", "_dark.png")]
-        paths[-2].write_bytes(to_png(drawing, theme="light"))
-        paths[-1].write_bytes(to_png(drawing, theme="dark"))
-    return paths
 
 
 def study_figures(result: StudyResult, paper: PublishedStudy | None) -> dict[str, Drawing]:

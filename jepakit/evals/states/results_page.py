@@ -11,7 +11,7 @@ from rich.console import Console
 
 from jepakit.evals.report import Part, Section, Table, Text
 from jepakit.evals.states.comparison_report import write_comparison
-from jepakit.evals.states.console import print_study, print_table
+from jepakit.evals.states.console import print_study
 from jepakit.evals.states.cross_model import CrossModel
 from jepakit.evals.states.layer_names import short_name
 from jepakit.evals.states.network_effects import NetworkEffects
@@ -19,6 +19,7 @@ from jepakit.evals.states.portability import Portability
 from jepakit.evals.states.report import write_study
 from jepakit.evals.states.run_states import PROXY, PROXY_TURN, TRAINED, StatesResult
 from jepakit.evals.states.variables import VariablesResult
+from jepakit.evals.table_console import print_table
 
 NETWORK = (
     "Tokens are edited at the output of the block, the rest of the network runs on, and a probe of "

@@ -14,6 +14,7 @@ import numpy as np
 from jepakit.evals.states.portability import Portability
 from jepakit.evals.states.result import EffectRow, PortableRow, SparseLayer, StudyResult
 from jepakit.evals.statistics import Interval
+from jepakit.evals.strict_json import plain
 from jepakit.interp.alignment import RetainedEffect
 
 FORMAT = "jepakit.states/1"
@@ -21,9 +22,9 @@ FORMAT = "jepakit.states/1"
 
 def study_content(result: StudyResult) -> dict[str, Any]:
     """Everything as nested plain values, with None for NaN and for bounds that are infinite."""
-    content = _plain(dataclasses.asdict(result))
+    content = plain(dataclasses.asdict(result))
     content["steering"] = {
-        name: [{"alpha": alpha, **_plain(dataclasses.asdict(one))} for alpha, one in swept.items()]
+        name: [{"alpha": alpha, **plain(dataclasses.asdict(one))} for alpha, one in swept.items()]
         for name, swept in result.steering.items()
     }
     return dict(content)
@@ -53,13 +54,6 @@ def study_from(content: Mapping[str, Any]) -> StudyResult:
     return StudyResult(**c)
 
 
-def write_json(content: Mapping[str, Any], path: Path) -> Path:
-    """Write strict JSON: no NaN, no infinity."""
-    text = json.dumps(_plain(dict(content)), indent=1, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-    return path
-
-
 def read_study(path: Path) -> StudyResult:
     """The study of a ``states.json``.
 
@@ -71,18 +65,6 @@ def read_study(path: Path) -> StudyResult:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is no study of state variables: 'format' is not {FORMAT!r}.")
     return study_from(content["study"])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _interval(content: Mapping[str, Any] | None) -> Interval | None:

@@ -202,3 +202,12 @@ def test_refuses_a_ceiling_without_draws():
 def test_refuses_effects_of_other_clips():
     with pytest.raises(ValueError, match="got 3 of the other subspace, 4 of its own and 5"):
         retained_causal_effect(np.ones(3), np.ones(4), random=np.ones(5), rng=rng())
+
+
+def test_larger_shares_are_less_noisy_and_bounded() -> None:
+    x = clips(0, 1.0)
+    half, whole = (noise_ceiling(x, Y, rng=rng(), draws=20, share=s).mean() for s in (0.5, 1.0))
+    assert half < whole < 1
+    for share in (0.4, 1.1):
+        with pytest.raises(ValueError, match=r"the share is 0\.5 to 1"):
+            noise_ceiling(x, Y, rng=rng(), share=share)

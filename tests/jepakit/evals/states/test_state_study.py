@@ -8,6 +8,7 @@ from jepakit.evals.states.ablation_effects import CONTROLS
 from jepakit.evals.states.activations import Activations
 from jepakit.evals.states.caveats import CEILING, IDENTITY, IN_SAMPLE
 from jepakit.evals.states.settings import StudySettings
+from jepakit.evals.states.splits import parts_of
 from jepakit.evals.states.study import Study, early_layer
 
 FOUND = planted(clips=48, width=8, layers=3)
@@ -68,7 +69,6 @@ def test_standard_error_is_that_of_cross_fitting():
 
 def _per_clip(settings):
     from jepakit.evals.states.ablation_effects import AblationSettings, ablation_effects
-    from jepakit.evals.states.splits import parts_of
 
     parts = parts_of(FOUND.labels, FOUND.groups, protocol=settings.protocol, folds=2)
     asked = AblationSettings(controls=())
@@ -84,17 +84,15 @@ def test_the_interval_is_stretched_as_the_error_is():
 
 
 def test_the_layer_is_chosen_on_training_clips_alone():
-    # A layer that tells the clips of one fold apart, and no others, is not chosen for it.
-    settings = replace(ONE, layer="auto")
-    from jepakit.evals.states.splits import parts_of
-
-    parts = parts_of(FOUND.labels, FOUND.groups, folds=2, seed=0)
-    rows = np.random.default_rng(0).standard_normal((48, 8))
-    only = parts[0].test
-    rows[only, FOUND.labels[only]] += 50.0
-    values = {"lure": rows, "real": FOUND.at("blocks.02.out")}
-    lured = Activations("m", values, FOUND.labels, FOUND.groups, FOUND.classes)
-    assert study(settings, lured).chosen[0] == "real"
+    # The lure tells the judged clips of the first round apart, and no others.
+    weak = planted(clips=192, width=8, layers=2, strength=1.0)
+    judged = parts_of(weak.labels, weak.groups, folds=2)[0].test
+    rows = np.random.default_rng(0).standard_normal((192, 8))
+    rows[judged, weak.labels[judged]] += 50.0
+    values = {"real": weak.at("blocks.01.out"), "lure": rows}
+    lured = Activations("m", values, weak.labels, weak.groups, weak.classes)
+    chosen = study(replace(ONE, layer="auto"), lured).chosen
+    assert chosen == ("real", "lure")  # the second round learns from the clips of the first
 
 
 def test_paper_protocol_says_that_it_is_in_sample():

@@ -57,7 +57,7 @@ def written(tmp_path_factory):
     extra = [Section("Tokens in the network", [Text("A later section.")])]
     picture = to_png(Figure((0.1, 0.1)))
     with pytest.MonkeyPatch.context() as patch:  # 28 real pictures would take seconds
-        for module in ("jepakit.evals.report", "jepakit.evals.states.report"):
+        for module in ("jepakit.evals.report", "jepakit.evals.report_files"):
             patch.setattr(f"{module}.to_png", lambda *_, **__: picture)
         paths = write_study(study(note=EVIL), folder, extra=extra, command=f"evaluate {EVIL}")
     return folder, paths

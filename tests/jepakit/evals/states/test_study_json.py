@@ -14,8 +14,8 @@ from jepakit.evals.states.study_json import (
     read_study,
     study_content,
     study_from,
-    write_json,
 )
+from jepakit.evals.strict_json import write_json
 from jepakit.interp.alignment import RetainedEffect
 
 
