@@ -19,7 +19,7 @@ from jepakit.evals.report_style import CSS
 
 # Nothing may be fetched or run, whatever a caption contains.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-NUMERIC = re.compile(r"([-+−]?[\d.,]+( ?(%|×|[a-zA-Z/²]+))?( \*)?(\n.*)?)?")
+NUMERIC = re.compile(r"([-+−]?[\d.,]+(e[-+]\d+)?( ?(%|×|[a-zA-Z/²]+))?( \*)?(\n.*)?)?")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jepakit.evals.repair.advantage import mean_interval
-from jepakit.evals.repair.occluded_images import OBJECT, REGIONS
+from jepakit.evals.repair.occluded_images import BACKGROUND, OBJECT, REGIONS
 from jepakit.evals.repair.paper_values import (
     MAIN,
     MODEL,
@@ -13,6 +13,7 @@ from jepakit.evals.repair.paper_values import (
     TABLE_2,
     TABLE_3,
     TABLE_4,
+    PublishedDrift,
     kind_of,
     model_of_paper,
     slice_of_paper,
@@ -94,9 +95,16 @@ def onset_table(result: RepairResult) -> Table:
     return Table(header, rows, caption)
 
 
-def rescue_table(one: ModelRepair, kind: str, *, region: str = OBJECT) -> Table:
-    """Table 2: what groups of sites take back, with controls, while one region is hidden."""
-    where, quoted = _quoted_rescue(kind, one)
+def rescue_table(one: ModelRepair, where: str | None, *, region: str = OBJECT) -> Table:
+    """Table 2: what groups of sites take back, with controls, while one region is hidden.
+
+    Args:
+        one: the study of a model.
+        where: the paper's slice that stands beside it; by default its main one.
+        region: that is hidden.
+    """
+    where = where if where in TABLE_2 else MAIN
+    quoted = TABLE_2[where]
     rows = []
     for measure in (m for m in one.rescues if m.region == region):
         found = measure.found
@@ -201,7 +209,7 @@ def tokens_table(result: RepairResult) -> Table:
 def size_table(one: ModelRepair) -> Table:
     """Figure 4: advantage by size of the object, in thirds of the images."""
     size = np.array([pair.touched.sum() for pair in one.images.pairs])
-    gap = one.drift[OBJECT].late(one.late) - one.drift["background"].late(one.late)
+    gap = one.drift[OBJECT].late(one.late) - one.drift[BACKGROUND].late(one.late)
     rows = []
     order = np.argsort(size, kind="stable")
     for name, part in zip(("small", "middle", "large"), np.array_split(order, 3), strict=True):
@@ -224,10 +232,7 @@ def patch_name(measure: RescueMeasure) -> str:
     return CONTROLS[measure.control].format(mode=MODES[measure.mode])
 
 
-def _quoted(kind: str, name: str):  # type: ignore[no-untyped-def]
+def _quoted(kind: str, name: str) -> tuple[str, PublishedDrift]:
+    """The paper's line of the same slice, or of its main one."""
     where = slice_of_paper(kind, name) or MAIN
     return where, TABLE_1[where]
-
-
-def _quoted_rescue(kind: str, one: ModelRepair):  # type: ignore[no-untyped-def]
-    raise NotImplementedError

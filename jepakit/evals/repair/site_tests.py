@@ -27,12 +27,10 @@ class SiteTests:
     floor: float
 
 
-def tested_sites(sweep: SiteSweep, *, seed: int = 0) -> SiteTests:
+def sites_tested(sweep: SiteSweep, *, seed: int = 0) -> SiteTests:
     """Sign-flip tests of every block, part and mode, and Holm's adjustment over all of them."""
     shape, images = sweep.rescue.shape[:-1], sweep.rescue.shape[-1]
     rows = sweep.rescue.reshape(-1, images)
     p = np.array([sign_flip_p(row, rng=np.random.default_rng(seed), draws=FLIPS) for row in rows])
-    least = 2.0**-(images - 1) if 2**images <= FLIPS else 1 / (1 + FLIPS)
+    least = 2.0 ** -(images - 1) if 2**images <= FLIPS else 1 / (1 + FLIPS)
     return SiteTests(p.reshape(shape), holm(p).reshape(shape), min(1.0, len(p) * least))
-
-

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from jepakit.evals.statistics import Interval
 from jepakit.interp.rescue import MIN_BASE, Rescue
 
@@ -11,11 +9,12 @@ UNDEFINED = "undefined"
 
 
 def drift_text(value: float, *, signed: bool = False) -> str:
-    """Four decimals as the paper has, more where these leave fewer than two digits."""
-    digits = 4
-    if value and math.isfinite(value):
-        digits = min(9, max(4, 1 - math.floor(math.log10(abs(value)))))
-    return f"{round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}"
+    """Four decimals as the paper has, two digits of smaller values: 0.2410, 0.00042, 3.8e-06."""
+    sign = "+" if signed else ""
+    size = abs(value)
+    if size and size < 1e-4:
+        return f"{value:{sign}.1e}"
+    return f"{round(value, 5) + 0.0:{sign}.{5 if 0 < size < 1e-3 else 4}f}"
 
 
 def interval_text(one: Interval, *, signed: bool = False) -> str:

@@ -27,8 +27,8 @@ CEILING = (
 )
 UNCENTERED = (
     "Subspaces are projected out as the paper prints it, which also takes away the part of the "
-    "mean over all clips. That alone moves activations off their range, so that any direction, random "
-    "ones too, can have a large effect: compare with --center mean."
+    "mean over all clips. That alone moves activations off their range, so that any direction, "
+    "random ones too, can have a large effect: compare with --center mean."
 )
 RANDOM_WEAK = (
     "Random directions catch a small share of the variance; the rotated, energy-matched and "

@@ -1,0 +1,62 @@
+"""A repair study on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from jepakit.evals.repair.map_tables import geometry_table, proxy_table, sites_table
+from jepakit.evals.repair.paper_values import kind_of, slice_of_paper
+from jepakit.evals.repair.repair_caveats import (
+    PROXY,
+    drift_caveats,
+    rescue_caveats,
+    sweep_caveats,
+)
+from jepakit.evals.repair.repair_report import lede_of
+from jepakit.evals.repair.repair_result import RepairResult
+from jepakit.evals.repair.repair_tables import (
+    drift_table,
+    models_table,
+    onset_table,
+    rescue_table,
+    tokens_table,
+    undefined_fractions,
+)
+from jepakit.evals.repair.site_tests import sites_tested
+from jepakit.evals.table_console import print_table
+
+
+def print_repair(result: RepairResult, console: Console | None = None) -> None:
+    """Print the finding, the tables that were asked for, the facts, and every caveat once."""
+    console = console or Console()
+    console.print(lede_of(result), markup=False, highlight=False)
+    print_table("Tokens (Table 4)", tokens_table(result), console)
+    print_table("Object against background (Table 1)", drift_table(result), console)
+    print_table("Onset", onset_table(result), console)
+    caveats = dict.fromkeys(drift_caveats(result))
+    kind = kind_of(result.facts)
+    for (model, name), one in result.found.items():
+        title = f"{model}, {name}"
+        if one.rescues:
+            table = rescue_table(one, slice_of_paper(kind, name))
+            print_table(f"What takes it back (Table 2): {title}", table, console)
+            caveats |= dict.fromkeys(rescue_caveats(result))
+        if one.sweep is not None:
+            table = sites_table(title, one.sweep, sites_tested(one.sweep))
+            print_table(f"Site by site: {title}", table, console)
+            caveats |= dict.fromkeys(sweep_caveats(result))
+        if one.geometry:
+            table = geometry_table(title, one.depth, one.geometry)
+            print_table(f"Rectangles: {title}", table, console)
+        if one.proxy is not None:
+            print_table(f"Linear predictor: {title}", proxy_table(title, one.proxy), console)
+            caveats |= {PROXY: None}
+    for missing in undefined_fractions(result):
+        print_table("Without a fraction", missing, console)
+    print_table("Beside the paper's models (Table 3)", models_table(result), console)
+    for fact, value in result.facts.items():
+        console.print(f"{fact}: {value}", markup=False, highlight=False)
+    for reason, count in result.skipped.items():
+        console.print(f"left out: {count} {reason}", markup=False, highlight=False)
+    for caveat in caveats:
+        console.print(f"Caveat: {caveat}", style="dim", markup=False)
