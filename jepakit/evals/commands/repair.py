@@ -50,7 +50,7 @@ class RepairOptions:
 
 
 def repair(
-    models: Sequence[str],
+    models: list[str],
     *,
     options: RepairOptions,
     tables: Sequence[Literal["1", "2", "3", "4", "sweep", "geometry", "proxy"]] = ("1", "2", "4"),

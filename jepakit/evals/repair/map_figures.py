@@ -20,6 +20,7 @@ from jepakit.evals.repair.site_tests import SiteTests
 RESCUE_MAP, DRIFT_MAP = "PuOr_r", "viridis"
 PARTS = {"mlp_hidden": "MLP", "attn": "attention", "v": "values", "resid": "stream"}
 ORDER = ("context", "masked", "full")
+LIGHT, DARK = "#fefefe", "#101010"  # on cells, the same in both editions
 WRITTEN = 8  # blocks up to which a cell has room for its number
 
 
@@ -81,7 +82,7 @@ def geometry_figure(found: Mapping[str, Sequence[GeometryCell]]) -> Figure:
             place = areas.index(c.rectangle.area), aspects.index(c.rectangle.aspect)
             values[place] = c.late.mean()
             onset = "no onset" if c.onset is None else f"L{c.onset}"
-            colour = "#ffffff" if values[place] < 0.6 * top else "#101010"
+            colour = LIGHT if values[place] < 0.6 * top else DARK
             text = f"{_short(float(values[place]))}\n{onset}"
             axes.text(place[1], place[0], text, color=colour, **_CELL)
         image = axes.imshow(values, cmap=DRIFT_MAP, vmin=0, vmax=top, aspect="auto")
@@ -109,7 +110,7 @@ def _label_cells(
     written = values.shape[1] <= WRITTEN
     for (row, block), value in np.ndenumerate(values):
         dark = abs(value) > 0.6 * reach
-        colour = "#ffffff" if dark else "#101010"
+        colour = LIGHT if dark else DARK
         if written:
             mark = " •" if kept[row, block] else ""
             axes.text(block, row, f"{_short(value)}{mark}", color=colour, **_CELL)

@@ -101,7 +101,7 @@ def _draw_group(
             if m.control == BOUND:
                 axes.axvline(
                     value, color=colour, linestyle=DASHED, linewidth=1.2,
-                    label=f"bound, {region} hidden",
+                    label=f"bound ({region})",
                 )  # fmt: skip
                 continue
             y = patches.index((m.control, m.mode)) + shift

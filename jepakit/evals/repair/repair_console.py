@@ -5,7 +5,6 @@ from __future__ import annotations
 from rich.console import Console
 
 from jepakit.evals.repair.map_tables import geometry_table, proxy_table, sites_table
-from jepakit.evals.repair.paper_values import kind_of, slice_of_paper
 from jepakit.evals.repair.repair_caveats import (
     PROXY,
     drift_caveats,
@@ -15,6 +14,7 @@ from jepakit.evals.repair.repair_caveats import (
 from jepakit.evals.repair.repair_report import lede_of
 from jepakit.evals.repair.repair_result import RepairResult
 from jepakit.evals.repair.repair_tables import (
+    controls_table,
     drift_table,
     models_table,
     onset_table,
@@ -34,12 +34,12 @@ def print_repair(result: RepairResult, console: Console | None = None) -> None:
     print_table("Object against background (Table 1)", drift_table(result), console)
     print_table("Onset", onset_table(result), console)
     caveats = dict.fromkeys(drift_caveats(result))
-    kind = kind_of(result.facts)
+    if any(one.rescues for one in result.found.values()):
+        print_table("What takes it back (Table 2)", rescue_table(result), console)
     for (model, name), one in result.found.items():
         title = f"{model}, {name}"
         if one.rescues:
-            table = rescue_table(one, slice_of_paper(kind, name))
-            print_table(f"What takes it back (Table 2): {title}", table, console)
+            print_table(f"Patches and controls: {title}", controls_table(one), console)
             caveats |= dict.fromkeys(rescue_caveats(result))
         if one.sweep is not None:
             table = sites_table(title, one.sweep, sites_tested(one.sweep))

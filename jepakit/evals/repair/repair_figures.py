@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Drawing
 from jepakit.evals.repair.drift_figures import advantage_figure, drift_figure
 from jepakit.evals.repair.map_figures import geometry_figure, sweep_figure
 from jepakit.evals.repair.mask_pictures import mask_sheet, mask_strip, rectangle_sheet
+from jepakit.evals.repair.opened_models import UNTRAINED
 from jepakit.evals.repair.paper_values import TABLE_1, TABLE_2, kind_of, slice_of_paper
 from jepakit.evals.repair.patch_figures import proxy_figure, rescue_figure
 from jepakit.evals.repair.repair_json import Tests
@@ -32,7 +33,10 @@ def repair_figures(result: RepairResult, tests: Tests) -> dict[str, Drawing]:
     """
     kind = kind_of(result.facts)
     figures = mask_figures(result)
-    quoted = {key: TABLE_1.get(slice_of_paper(kind, key[1]) or "") for key in result.found}
+    quoted = {
+        key: None if UNTRAINED in key[0] else TABLE_1.get(slice_of_paper(kind, key[1]) or "")
+        for key in result.found
+    }
     figures["advantage"] = advantage_figure(result, quoted)
     figures["drift"] = drift_figure(result)
     for name in result.slices:

@@ -22,6 +22,7 @@ from jepakit.evals.repair.repair_figures import MASKS, figure_name, repair_figur
 from jepakit.evals.repair.repair_json import FORMAT, Tests, repair_content
 from jepakit.evals.repair.repair_result import RepairResult
 from jepakit.evals.repair.repair_tables import (
+    controls_table,
     drift_table,
     models_table,
     onset_table,
@@ -173,14 +174,12 @@ def _drift(result: RepairResult, drawings: Mapping[str, Drawing]) -> list[Part]:
 
 def _rescue(result: RepairResult, drawings: Mapping[str, Drawing]) -> list[Part]:
     parts: list[Part] = _notes(rescue_caveats(result))
-    parts += undefined_fractions(result)
-    kind = paper.kind_of(result.facts)
+    parts += [rescue_table(result), *undefined_fractions(result)]
     for name in result.slices:
         parts += _pictures(("rescue",), name, drawings, result)
-    for (_, name), one in result.found.items():
+    for one in result.found.values():
         if one.rescues:
-            where = paper.slice_of_paper(kind, name)
-            parts += [rescue_table(one, where), rescue_table(one, where, region=BACKGROUND)]
+            parts += [controls_table(one), controls_table(one, region=BACKGROUND)]
     return parts
 
 

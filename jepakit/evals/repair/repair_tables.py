@@ -6,6 +6,7 @@ import numpy as np
 
 from jepakit.evals.repair.advantage import mean_interval
 from jepakit.evals.repair.occluded_images import BACKGROUND, OBJECT, REGIONS
+from jepakit.evals.repair.opened_models import UNTRAINED
 from jepakit.evals.repair.paper_values import (
     MAIN,
     MODEL,
@@ -13,7 +14,6 @@ from jepakit.evals.repair.paper_values import (
     TABLE_2,
     TABLE_3,
     TABLE_4,
-    PublishedDrift,
     kind_of,
     model_of_paper,
     slice_of_paper,
@@ -47,29 +47,33 @@ def drift_table(result: RepairResult) -> Table:
     kind, rows = kind_of(result.facts), []
     for (model, name), one in result.found.items():
         a = one.advantage
-        where, theirs = _quoted(kind, name)
+        where = slice_of_paper(kind, name) or MAIN
+        theirs = None if UNTRAINED in model else TABLE_1[where]
+        quoted = ["", "", ""]
+        if theirs is not None:
+            quoted = [f"\npaper {value:.4f}" for value in (theirs.object, theirs.background)]
+            wins = f", {theirs.wins[0]} of {theirs.wins[1]}" if theirs.wins else ""
+            quoted.append(f"{theirs.advantage:+.4f}\n{where}{wins}")
         clustered = "one class" if a.clustered is None else interval_text(a.clustered, signed=True)
         rows.append(
             [
                 f"{model}\n{name}, {late_text(one)}",
-                drift_text(a.first),
-                drift_text(a.second),
+                f"{drift_text(a.first)}{quoted[0]}",
+                f"{drift_text(a.second)}{quoted[1]}",
                 interval_text(a.difference, signed=True),
                 clustered.split("\n")[-1],
-                f"{a.wins} of {a.images}",
-                p_text(a.p_value),
-                f"{theirs.object:.4f}\n{where}",
-                f"{theirs.background:.4f}",
-                f"{theirs.advantage:+.4f}",
+                f"{a.wins} of {a.images}\np = {p_text(a.p_value)}".replace(" ", "\u00a0"),
+                quoted[2],
             ]
         )
     header = ["late context drift", "object", "background", "advantage", "over classes", "wins"]
-    header += ["p", "paper: object", "background", "advantage"]
+    header += ["paper"]
     caption = (
         "Means over images of the mean drift of visible tokens after the late blocks. Advantage: "
         "paired difference with its 95 % bootstrap interval over images; over classes: drawing "
         "whole classes. Wins: images where hiding the object does more. p: two-sided sign flip. "
-        f"Paper: {MODEL}, on the same data and size where it has such a slice."
+        f"Paper: advantage and wins of {MODEL}, on the same data and size where it has such a "
+        "slice."
     )
     return Table(header, rows, caption, strong=(3,))
 
@@ -95,42 +99,59 @@ def onset_table(result: RepairResult) -> Table:
     return Table(header, rows, caption)
 
 
-def rescue_table(one: ModelRepair, where: str | None, *, region: str = OBJECT) -> Table:
-    """Table 2: what groups of sites take back, with controls, while one region is hidden.
-
-    Args:
-        one: the study of a model.
-        where: the paper's slice that stands beside it; by default its main one.
-        region: that is hidden.
-    """
-    where = where if where in TABLE_2 else MAIN
-    quoted = TABLE_2[where]
-    rows = []
-    for measure in (m for m in one.rescues if m.region == region):
-        found = measure.found
-        own = not measure.control and measure.mode == "context" and region == OBJECT
-        theirs = quoted[measure.group] if own else None
-        rows.append(
-            [
-                f"{measure.group}\n{' + '.join(measure.sites)}",
-                patch_name(measure),
-                interval_text(mean_interval(found.absolute, np.arange(len(found.absolute)))),
-                fraction_text(found.mean_of_ratios),
-                fraction_text(found.ratio_of_means),
-                f"{int((found.absolute > 0).sum())} of {len(found.absolute)}",
-                f"{theirs.absolute:.4f}\n{where}" if theirs else "",
-                f"{theirs.fraction:.4f}" if theirs else "",
-            ]
-        )
-    base = one.drift[region].late(one.late)
+def rescue_table(result: RepairResult) -> Table:
+    """Table 2: what clean activations of visible tokens take back while the object is hidden."""
+    kind, rows = kind_of(result.facts), []
+    for (model, name), one in result.found.items():
+        where = slice_of_paper(kind, name)
+        where = where if where in TABLE_2 else MAIN
+        for measure in one.rescues:
+            if (measure.region, measure.mode, measure.control) != (OBJECT, "context", ""):
+                continue
+            theirs = None if UNTRAINED in model else TABLE_2[where][measure.group]
+            rows.append(
+                [
+                    f"{model}\n{name}",
+                    f"{measure.group}\n{' + '.join(measure.sites)}".replace(" ", "\u00a0"),
+                    _rescued(measure),
+                    fraction_text(measure.found.mean_of_ratios),
+                    fraction_text(measure.found.ratio_of_means),
+                    f"{theirs.absolute:.4f}\n{theirs.fraction:.4f}, {where}" if theirs else "",
+                ]
+            )
+    header = ["model", "group", "rescue", "mean of ratios", "of means", "paper"]
     caption = (
-        f"{one.model}, {region} hidden; mean late context drift {drift_text(float(base.mean()))} "
-        "without a patch. Rescue: drift taken back, with a 95 % interval over images; negative "
-        "where a patch adds drift. Helped: images with less drift. The bound overwrites the whole "
-        "stream of the same blocks."
+        "Rescue: late context drift taken back, mean over images with its 95 % interval; negative "
+        "where a patch adds drift. Beside it the fraction, as mean of ratios and as ratio of "
+        "means; below the paper's rescue its fraction, a mean of ratios."
     )
-    header = ["group", "patch", "rescue", "mean of ratios", "ratio of means", "helped"]
-    return Table([*header, "paper: rescue", "fraction"], rows, caption, strong=(2,))
+    return Table(header, rows, caption, strong=(2,))
+
+
+def controls_table(one: ModelRepair, *, region: str = OBJECT) -> Table:
+    """Every patch and control by group of sites, while one region is hidden."""
+    measures = [m for m in one.rescues if m.region == region]
+    groups = list(dict.fromkeys(m.group for m in measures))
+    cells = {(patch_name(m), m.group): _cell(m) for m in measures}
+    names = list(dict.fromkeys(patch_name(m) for m in measures))
+    rows = [[name, *(cells.get((name, group), "no room") for group in groups)] for name in names]
+    base = drift_text(float(one.drift[region].late(one.late).mean()))
+    caption = (
+        f"{one.model}, {region} hidden: late context drift taken back of {base}, with 95 % "
+        "intervals over images, and the mean of the images' shares where it is defined. The bound "
+        "overwrites the whole stream of visible tokens after the same blocks."
+    )
+    return Table([f"{region} hidden", *groups], rows, caption)
+
+
+def _rescued(measure: RescueMeasure) -> str:
+    found = measure.found.absolute
+    return interval_text(mean_interval(found, np.arange(len(found))))
+
+
+def _cell(measure: RescueMeasure) -> str:
+    share = measure.found.mean_of_ratios
+    return _rescued(measure) + ("" if share is None else f"; {share:.0%}")
 
 
 def undefined_fractions(result: RepairResult) -> list[Table]:
@@ -230,9 +251,3 @@ def size_table(one: ModelRepair) -> Table:
 def patch_name(measure: RescueMeasure) -> str:
     """What a patch is called in tables and figures."""
     return CONTROLS[measure.control].format(mode=MODES[measure.mode])
-
-
-def _quoted(kind: str, name: str) -> tuple[str, PublishedDrift]:
-    """The paper's line of the same slice, or of its main one."""
-    where = slice_of_paper(kind, name) or MAIN
-    return where, TABLE_1[where]

@@ -14,7 +14,7 @@ def drift_text(value: float, *, signed: bool = False) -> str:
     size = abs(value)
     if size and size < 1e-4:
         return f"{value:{sign}.1e}"
-    return f"{round(value, 5) + 0.0:{sign}.{5 if 0 < size < 1e-3 else 4}f}"
+    return f"{value + 0.0:{sign}.{5 if 0 < size < 1e-3 else 4}f}"
 
 
 def interval_text(one: Interval, *, signed: bool = False) -> str:
