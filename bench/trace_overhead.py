@@ -81,6 +81,12 @@ def peak_mb(way: str, sizes: dict[str, int], threads: int) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def own_peak_mb() -> float:
+    """Of this process; getrusage would give the peak of the one that started it."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1e3
+
+
 def main(
     width: int = 192,
     depth: int = 24,
@@ -117,9 +123,7 @@ def main(
     ways = passes(**sizes)
     if peak_of is not None:
         ways[peak_of]()
-        # Not getrusage: its peak is inherited from the process that started this one.
-        status = Path("/proc/self/status").read_text()
-        print(int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1e3)
+        print(own_peak_mb())
         return
     times = interleave(ways, rounds=rounds)
     peaks = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -100,7 +101,7 @@ def geometry_figure(found: Mapping[str, Sequence[GeometryCell]]) -> Figure:
     return figure
 
 
-_CELL: dict[str, object] = {"ha": "center", "va": "center", "fontsize": 6.5, "linespacing": 1.1}
+_CELL: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6.5, "linespacing": 1.1}
 
 
 def _label_cells(

@@ -30,7 +30,7 @@ FRACTION = (
 CONFOUND = (
     "Object against background is also compact against scattered and central against peripheral: "
     "photographers put objects in the middle. These background tokens are {how}: {meaning}. "
-    "Compare arrangements (--options.how) before calling the difference semantic."
+    "Compare arrangements (--how) before calling the difference semantic."
 )
 ARRANGEMENTS = {
     "compact": "one connected patch away from the object, nearer to the rim than the object is",

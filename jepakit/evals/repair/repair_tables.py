@@ -103,7 +103,7 @@ def rescue_table(result: RepairResult) -> Table:
     """Table 2: what clean activations of visible tokens take back while the object is hidden."""
     kind, rows = kind_of(result.facts), []
     for (model, name), one in result.found.items():
-        where = slice_of_paper(kind, name)
+        where = slice_of_paper(kind, name) or MAIN
         where = where if where in TABLE_2 else MAIN
         for measure in one.rescues:
             if (measure.region, measure.mode, measure.control) != (OBJECT, "context", ""):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from rich.progress import Progress
 
 from jepakit.evals.permutation_tests import permutation_p
@@ -19,14 +19,15 @@ from jepakit.evals.states.ablation_effects import (
 )
 from jepakit.evals.states.activations import Activations
 from jepakit.evals.states.caveats import caveats_of
+from jepakit.evals.states.feasibility import refuse_impossible
 from jepakit.evals.states.layer_curve import INNER_FOLDS, LayerCurve, layer_curve
 from jepakit.evals.states.patching_effects import ALPHAS, patching_effects, steering_sweep
 from jepakit.evals.states.pipeline_null import pipeline_effect, pipeline_null
-from jepakit.evals.states.portability import QUARTERS, PortabilitySettings, portability
+from jepakit.evals.states.portability import PortabilitySettings, portability
 from jepakit.evals.states.result import EffectRow, PortableRow, StudyResult
 from jepakit.evals.states.settings import StudySettings
 from jepakit.evals.states.sparse_curve import sparse_curve
-from jepakit.evals.states.splits import Part, kfold, parts_of
+from jepakit.evals.states.splits import Part, parts_of
 from jepakit.evals.states.state_subspaces import Recipe
 from jepakit.evals.statistics import Interval, Resampling
 from jepakit.interp.effects import causal_effect_ratio
@@ -273,37 +274,6 @@ class Study:
             "layer": _named(chosen),
             "subspace": f"{o.method}, rank {o.rank}" + (", augmented" if o.augment else ""),
         }
-
-
-def refuse_impossible(
-    settings: StudySettings,
-    *,
-    layers: Sequence[str],
-    labels: Int[np.ndarray, " n"],
-    groups: np.ndarray,
-) -> None:
-    """Say so before hours of work, not after.
-
-    Raises:
-        ValueError: a layer that does not exist, more directions than the classes span, or clips or
-            groups that cannot be split.
-    """
-    o, classes = settings, int(labels.max()) + 1
-    if o.layer not in ("auto", *layers):
-        raise ValueError(
-            f"There is no layer {o.layer!r}; there are: {', '.join(layers)} (or auto)."
-        )
-    if isinstance(o.rank, int) and not 1 <= o.rank < classes:
-        raise ValueError(
-            f"rank must be 1 to {classes - 1}: {classes} classes span at most {classes - 1} "
-            f"directions; got {o.rank}."
-        )
-    parts = parts_of(labels, groups, protocol=o.protocol, folds=o.folds, seed=o.seed)
-    if o.layer == "auto" and o.protocol != "paper":
-        for rows in (part.training for part in parts):
-            kfold(labels[rows], groups[rows], folds=INNER_FOLDS, seed=o.seed)
-    if o.portable_layers:
-        kfold(labels, groups, folds=QUARTERS if o.protocol != "paper" else 2, seed=o.seed)
 
 
 def mean_interval(resampling: Resampling, values: Float[np.ndarray, " n"]) -> Interval:

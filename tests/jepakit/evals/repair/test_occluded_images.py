@@ -53,6 +53,8 @@ def test_batches_do_not_change_the_noise():
     whole = next(iter(occluded_images(rule=rule).batches(5))).occluded[OBJECT]
     parts = [batch.occluded[OBJECT] for batch in occluded_images(rule=rule).batches(2)]
     assert torch.equal(torch.cat(parts), whole)
+    corner = whole[:, 0, 8:12, 8:12]  # of the object in all of them
+    assert not torch.equal(corner[0], corner[1])  # nor do images share it
 
 
 def test_images_without_room_are_left_out_and_named():

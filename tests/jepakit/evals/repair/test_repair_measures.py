@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny_encoders import DEPTH, drift_by_hand, encoder, hooked, occluded_images
 
-from jepakit.evals.repair.occluded_images import OBJECT, REGIONS
+from jepakit.evals.repair.occluded_images import BACKGROUND, OBJECT, REGIONS
 from jepakit.evals.repair.repair_measures import CONTROLS, measure_drift, measure_rescue
 from jepakit.evals.repair.site_groups import PAIR, SINGLE, TRIPLE, paper_groups, sweep_plans
 
@@ -70,14 +70,17 @@ def test_batches_do_not_matter(images):
     np.testing.assert_allclose(one[OBJECT].context, two[OBJECT].context, atol=1e-6)
 
 
-@pytest.mark.parametrize("group", [SINGLE, PAIR, TRIPLE])
-def test_rescue_is_that_of_hooks(images, measured, group):
+@pytest.mark.parametrize(
+    ("region", "group"),
+    [(OBJECT, SINGLE), (OBJECT, PAIR), (OBJECT, TRIPLE), (BACKGROUND, TRIPLE)],
+)
+def test_rescue_is_that_of_hooks(images, measured, region, group):
     sites = paper_groups(DEPTH)[group]
     modes = {"context": lambda h: ~h, "masked": lambda h: h, "full": torch.ones_like}
-    nothing = left_by_hand(images, OBJECT, (), lambda h: h)
+    nothing = left_by_hand(images, region, (), lambda h: h)
     for mode, chosen in modes.items():
-        taken = nothing - left_by_hand(images, OBJECT, sites, chosen)
-        one = measured[OBJECT, group, mode, ""]
+        taken = nothing - left_by_hand(images, region, sites, chosen)
+        one = measured[region, group, mode, ""]
         np.testing.assert_allclose(one.found.absolute, taken, atol=3e-6)
         assert one.sites == sites
         assert one.found.mean_of_ratios == pytest.approx((taken / nothing).mean(), abs=1e-4)

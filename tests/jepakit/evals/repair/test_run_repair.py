@@ -23,7 +23,9 @@ def run(train):
     return Path("runs/tiny")
 
 
-def test_scenes_and_a_fresh_twin(run, shards, tmp_path):
+def test_scenes_and_a_fresh_twin(run, shards, tmp_path, monkeypatch):
+    for module in ("jepakit.evals.report", "jepakit.evals.report_files"):
+        monkeypatch.setattr(f"{module}.to_png", lambda *_, **__: b"")  # drawn, but not rendered
     rule = OcclusionRule(max_tokens=4)
     request = RepairRequest(str(shards), split="train", slices=("2x4",), tables=TABLES, rule=rule)
     result = RunRepair([run], request, tmp_path / "store").measure()
