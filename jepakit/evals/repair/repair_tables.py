@@ -52,7 +52,7 @@ def drift_table(result: RepairResult) -> Table:
         quoted = ["", "", ""]
         if theirs is not None:
             quoted = [f"\npaper {value:.4f}" for value in (theirs.object, theirs.background)]
-            wins = f", {theirs.wins[0]} of {theirs.wins[1]}" if theirs.wins else ""
+            wins = f", {theirs.wins[0]}/{theirs.wins[1]}" if theirs.wins else ""
             quoted.append(f"{theirs.advantage:+.4f}\n{where}{wins}")
         clustered = "one class" if a.clustered is None else interval_text(a.clustered, signed=True)
         rows.append(
@@ -66,7 +66,7 @@ def drift_table(result: RepairResult) -> Table:
                 quoted[2],
             ]
         )
-    header = ["late context drift", "object", "background", "advantage", "over classes", "wins"]
+    header = ["model", "object", "background", "advantage", "over classes", "wins"]
     header += ["paper"]
     caption = (
         "Means over images of the mean drift of visible tokens after the late blocks. Advantage: "

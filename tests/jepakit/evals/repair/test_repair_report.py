@@ -194,7 +194,7 @@ def test_table_1_is_the_study_beside_the_paper(result):
     assert one.clustered is not None
     assert mine[4] == f"[{one.clustered.low:+.4f}, {one.clustered.high:+.4f}]"
     assert mine[5] == "24 of 24\np = 5e-05".replace(" ", "\u00a0")
-    assert mine[6] == "+0.1420\nPets 8x3, 23 of 24"
+    assert mine[6] == "+0.1420\nPets 8x3, 23/24"
     assert row(table, f"{TRAINED}\n4x3, L4, L5 of 6")[6] == "+0.1179\nPets 4x3"
     fresh = row(table, f"{FRESH}\n8x3, L4, L5 of 6")
     assert fresh[6] == ""
@@ -202,7 +202,7 @@ def test_table_1_is_the_study_beside_the_paper(result):
 
 
 def test_other_data_stand_beside_the_main_slice():
-    for kind, expected in (("voc", "+0.0518\nVOC 8x3, 19 of 24"), ("coco", "+0.1420\nPets 8x3")):
+    for kind, expected in (("voc", "+0.0518\nVOC 8x3, 19/24"), ("coco", "+0.1420\nPets 8x3")):
         assert drift_table(study(kind=kind, lean=True)).rows[0][6].startswith(expected)
 
 
