@@ -28,7 +28,7 @@ from jepakit.interp.pooling import Pool, Reading
 from jepakit.interp.provenance import Provenance
 
 INDEX, FORMAT = "index.json", 1
-FLUSH_S = 2.0
+FLUSH_S = 10.0
 """Seconds of work that a crash may cost: rows go to the disk and are marked this often."""
 
 
