@@ -20,6 +20,9 @@ class StatesOptions:
             that bounce or pass, video real ones labelled by their optical flow.
         videos: Folder or list of videos, for video.
         per_class: Clips of each direction; 50 by default, 25 for csc.
+        order: Of the frames of drawn clips; reversed turns the label by 180 degrees, shuffled ones
+            have no direction, static ones (the mean of all) show an axis only.
+        boundary: wrap makes drawn frames a torus, on which no place tells a direction.
         protocol: crossfit judges clips that neither subspace nor classifier has seen; separate also
             fits these two on different clips; paper does everything on everything, in-sample.
         level: network also edits the tokens in the block and runs the rest of the network.
@@ -52,6 +55,8 @@ class StatesOptions:
     data: Literal["scs", "csc", "pair", "video"] = "scs"
     videos: str | None = None
     per_class: int | None = None
+    order: Literal["forward", "reversed", "shuffled", "static"] = "forward"
+    boundary: Literal["inside", "wrap"] = "inside"
     protocol: Literal["crossfit", "separate", "paper"] = "crossfit"
     level: Literal["pooled", "network"] = "pooled"
     layer: str = "auto"
@@ -77,6 +82,7 @@ class StatesOptions:
     store: str | None = None
 
 
+UNCHANGED = ("forward", "inside")
 OPTIONS = StatesOptions()  # as they are by default
 
 
@@ -113,7 +119,8 @@ def states(
     asked = {"study": settings, "perturbed": tuple(perturbed)}
     shared = _shared(options, StatesRequest) | asked
     proxy = run == "proxy"
-    name = f"states_{options.data}_{options.protocol}"
+    changes = [one for one in (options.order, options.boundary) if one not in UNCHANGED]
+    name = "_".join(["states", options.data, *changes, options.protocol])
     default = Path("runs") / f"states_proxy_{options.protocol}" if proxy else Path(run) / name
     folder = Path(out) if out else default
     store = Path(options.store) if options.store else folder / "activations"

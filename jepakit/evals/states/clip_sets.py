@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from jepakit.batch import BatchRequest
 from jepakit.evals.states.video_clips import VideoClips, cut_videos
-from worlds.motion import DIRECTIONS, MotionClips, Perturbation
+from worlds.motion import DIRECTIONS, Boundary, MotionClips, Order, Perturbation
 
 Data = Literal["scs", "csc", "pair", "video"]
 FLOW_DIRECTIONS = ("right", "up", "left", "down")
@@ -112,6 +112,8 @@ def traced_clips(
     *,
     per_class: int | None = None,
     videos: str | None = None,
+    order: Order = "forward",
+    boundary: Boundary = "inside",
     seed: int = 0,
     progress: Progress | None = None,
 ) -> TracedClips:
@@ -122,6 +124,8 @@ def traced_clips(
         request: of the encoder.
         per_class: clips of each direction; the paper's 50 (complex: 25) by default.
         videos: folder or list of videos, for ``video``.
+        order: of the frames of drawn clips, see :class:`worlds.motion.MotionClips`.
+        boundary: of drawn clips.
         seed: of drawn clips.
         progress: a running progress display to draw on.
 
@@ -129,6 +133,8 @@ def traced_clips(
         ValueError: no videos given, frames that are no squares, or as :func:`cut_videos`.
     """
     if data == "video":
+        if (order, boundary) != ("forward", "inside"):
+            raise ValueError("Only drawn clips have another order or boundary, videos have not.")
         if videos is None:
             raise ValueError("--data video needs --videos, a folder or a list of video files.")
         cut = cut_videos(videos, frames=request.frames, size=request.size, progress=progress)
@@ -137,6 +143,13 @@ def traced_clips(
     if rows != columns:
         raise ValueError(f"Motion clips are squares, and the encoder takes {rows} x {columns}.")
     clips = MotionClips(
-        request.frames, rows, scene=SCENES[data], per_class=per_class, split="states", seed=seed
+        request.frames,
+        rows,
+        scene=SCENES[data],
+        per_class=per_class,
+        split="states",
+        seed=seed,
+        order=order,
+        boundary=boundary,
     )
     return TracedMotion(clips)

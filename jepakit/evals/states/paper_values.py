@@ -241,6 +241,10 @@ ONSETS: Mapping[str, tuple[int, float]] = {"proxy": (14, 0.888), "scs": (4, 0.96
 STUDIES = {**TABLE_2, **TABLE_3}
 
 
+CHANGED = {"reversed", "shuffled", "static", "wrap"}
+"""Words for clips that the paper did not show."""
+
+
 def published_for(facts: Mapping[str, str]) -> PublishedStudy | None:
     """The paper's study of the same kind of clips, or None where it has none.
 
@@ -251,4 +255,6 @@ def published_for(facts: Mapping[str, str]) -> PublishedStudy | None:
     if facts.get("model", "").startswith("structured proxy"):
         return PROXY
     words = re.findall(r"[\w-]+", facts.get("data", "").lower())
-    return STUDIES.get(words[0]) if words else None
+    if not words or CHANGED & set(words):
+        return None
+    return STUDIES.get(words[0])

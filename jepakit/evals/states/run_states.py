@@ -28,7 +28,7 @@ from jepakit.evals.states.variables import VariablesResult, compare_variables, m
 from jepakit.interp.structured_proxy import structured_proxy
 from jepakit.nn.stretch import stream_names
 from jepakit.nn.vit import VisionTransformer
-from worlds.motion import PERTURBATIONS
+from worlds.motion import PERTURBATIONS, Boundary, Order
 
 TRAINED, UNTRAINED, PROXY = "trained", "random init", "structured proxy"
 PROXY_SNR, PROXY_TURNED_SNR, PROXY_TURN = 13.0, 20.0, 35.0
@@ -42,6 +42,8 @@ class StatesRequest:
         data: kind of clips.
         videos: folder or list of videos, for ``video``.
         per_class: clips of each direction; the paper's number by default.
+        order: of the frames of drawn clips; controls that take the motion away or turn it.
+        boundary: of drawn clips; on a torus no place tells a direction.
         level: ``network`` also edits tokens in the block and runs the rest of the network.
         budget: clips that are run through the network again.
         untrained: whether the same network with fresh weights is studied beside the trained one.
@@ -58,6 +60,8 @@ class StatesRequest:
     data: Data = "scs"
     videos: str | None = None
     per_class: int | None = None
+    order: Order = "forward"
+    boundary: Boundary = "inside"
     level: Literal["pooled", "network"] = "pooled"
     budget: int = 64
     untrained: bool = True
@@ -69,6 +73,12 @@ class StatesRequest:
     batch_size: int = 16
     device: str = "auto"
     study: StudySettings = field(default_factory=StudySettings)
+
+    @property
+    def clips(self) -> str:
+        """What the clips are called, in folders and reports: ``scs``, ``scs_shuffled``."""
+        changes = [one for one in (self.order, self.boundary) if one not in ("forward", "inside")]
+        return "_".join([self.data, *changes])
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,8 @@ class RunStates:
             self.encoders[TRAINED].request,
             per_class=request.per_class,
             videos=request.videos,
+            order=request.order,
+            boundary=request.boundary,
             seed=request.study.seed,
             progress=progress,
         )
@@ -179,14 +191,17 @@ class RunStates:
             self.encoders[name],
             clips,
             model=name,
-            store=self.store / f"{name.replace(' ', '_')}_{self.request.data}{suffix}",
+            store=self.store / f"{name.replace(' ', '_')}_{self.request.clips}{suffix}",
             batch_size=self.request.batch_size,
             progress=self.progress,
         )
 
     def _study(self, activations: Activations) -> StudyResult:
         o = self.request
-        facts = {"model": f"{self.run.name}, {activations.model}", "data": o.data}
+        facts = {
+            "model": f"{self.run.name}, {activations.model}",
+            "data": o.clips.replace("_", " "),
+        }
         if o.data == "video" and not isinstance(self.clips, TracedMotion):
             facts["videos"] = str(self.clips.clips.counts)
         return Study(activations, o.study, facts, self.progress).run()
@@ -234,7 +249,7 @@ class RunStates:
         o = self.request
         if o.other is None or self.other is None:
             return None
-        store = self.store / f"{Path(o.other).name}_{o.data}"
+        store = self.store / f"{Path(o.other).name}_{o.clips}"
         second = traced_activations(
             self.other,
             self.clips,

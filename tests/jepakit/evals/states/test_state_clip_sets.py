@@ -5,6 +5,7 @@ import pytest
 
 from jepakit.batch import BatchRequest
 from jepakit.evals.states.clip_sets import TracedMotion, TracedVideos, traced_clips
+from jepakit.evals.states.run_states import StatesRequest
 from jepakit.evals.states.video_clips import VideoClips
 from jepakit.interp.clip_set import ClipSet, check_clips
 from worlds.motion import DIRECTIONS, PERTURBATIONS, MotionClips
@@ -81,3 +82,21 @@ def test_labels_of_videos_are_numbered_in_order(monkeypatch):
     assert clips.labels.tolist() == [1, 0, 1]
     assert clips.classes == ("up", "down")
     assert clips.groups == ("v", "v", "w")
+
+
+def test_controls_of_the_motion_reach_the_clips():
+    request = BatchRequest(frames=4, size=(32, 32), patch=8, tubelet=2)
+    plain = traced_clips("scs", request, per_class=1)
+    turned = traced_clips("scs", request, per_class=1, order="reversed")
+    torus = traced_clips("scs", request, per_class=1, boundary="wrap")
+    np.testing.assert_array_equal(turned.frames([2]), plain.frames([2])[:, ::-1])
+    np.testing.assert_array_equal(turned.labels, (plain.labels + 4) % 8)
+    assert not set(turned.keys) & set(plain.keys)
+    assert not set(torus.keys) & set(plain.keys)
+    with pytest.raises(ValueError, match="Only drawn clips have another order"):
+        traced_clips("video", request, videos="anywhere", order="shuffled")
+
+
+def test_changed_clips_have_names_of_their_own():
+    assert StatesRequest().clips == "scs"
+    assert StatesRequest("csc", order="static", boundary="wrap").clips == "csc_static_wrap"

@@ -117,6 +117,7 @@ def test_studies_find_their_row():
         assert published_for({"data": f"{key}, 400 clips"}) is study
         assert published_for({"data": key.upper()}) is study
     assert published_for({"model": "structured proxy", "data": "simplex code"}) is PROXY
+    assert published_for({"data": "scs shuffled"}) is None
     assert published_for({"data": "pushes"}) is None
     assert published_for({}) is None
 
