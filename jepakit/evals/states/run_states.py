@@ -31,7 +31,7 @@ from jepakit.nn.vit import VisionTransformer
 from worlds.motion import PERTURBATIONS, Boundary, Order
 
 TRAINED, UNTRAINED, PROXY = "trained", "random init", "structured proxy"
-PROXY_SNR, PROXY_TURNED_SNR, PROXY_TURN = 13.0, 20.0, 35.0
+PROXY_SNR, PROXY_TURNED_SNR, PROXY_TURN = 13.0, 20.0, 33.0
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,8 @@ def proxy_activations(*, snr: float = PROXY_SNR, phi: float = 0.0, seed: int = 0
 def study_proxy(settings: StudySettings, progress: Progress | None = None) -> StatesResult:
     """The pipeline on the structured proxy, and between two of them turned against each other.
 
-    Source: paper, section 6 and Table 3, whose cross-seed SAS of 0.65 a turn of 35 degrees gives.
+    Source: paper, section 6 and Table 3, whose cross-seed SAS and RCE, 0.65 and 0.35, a
+    turn of 33 degrees comes within 0.05 of.
     """
     facts = {"model": PROXY, "data": f"simplex code, signal to noise {PROXY_SNR:g}"}
     study = Study(proxy_activations(seed=settings.seed), settings, facts, progress).run()
