@@ -137,7 +137,7 @@ def test_both_models_are_studied(run, store):
 
 @pytest.mark.slow
 def test_the_proxy_and_its_turned_pair():
-    settings = replace(LEAN, layer="blocks.18.out", permutations=0, portable_layers=0)
+    settings = replace(LEAN, layer="blocks.18.out", permutations=0, portable_layers=0, folds=5)
     found = study_proxy(settings)
     assert found.studies[PROXY].rows[0].effect.estimate > 0.8
     assert found.turned.alignment.mean() == pytest.approx(0.65, abs=0.05)
