@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import docstring_parser
 from jsonargparse import ActionYesNo, ArgumentParser
 from rich.console import Console
+
+
+def shared_fields(options: Any, kind: type[Any]) -> dict[str, Any]:
+    """The options that are also fields of another dataclass, for its constructor."""
+    return {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}
+
+
+def typed_command() -> str:
+    """What this program was called with, for the foot of a report."""
+    return " ".join(["python", Path(sys.argv[0]).name, *map(shlex.quote, sys.argv[1:])])
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from jepakit.command_line import shared_fields
 
 # Everything else is imported when called, so that `--help` does not wait for torch.
 
@@ -103,8 +105,8 @@ def phyre(
     from jepakit.evals.phyre.evaluation import check, evaluate, fold_banks, official_tasks
     from jepakit.evals.phyre.result import PhyreSettings
 
-    settings = PhyreSettings(folds=tuple(folds), **_shared(options, PhyreSettings))
-    probes = PhyreProbes(**_shared(options, PhyreProbes))
+    settings = PhyreSettings(folds=tuple(folds), **shared_fields(options, PhyreSettings))
+    probes = PhyreProbes(**shared_fields(options, PhyreProbes))
     try:
         check(settings)
         with Progress(transient=True) as progress:
@@ -122,8 +124,3 @@ def phyre(
     print_phyre(result)
     paths = result.write(Path(out or run))
     Console().print("Written:", *map(str, paths), highlight=False)
-
-
-def _shared(options: PhyreOptions, kind: type[Any]) -> dict[str, Any]:
-    """The options that are also fields of another dataclass."""
-    return {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}

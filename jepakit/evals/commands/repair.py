@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from jepakit.command_line import shared_fields, typed_command
 
 # Everything else is imported when called, so that `--help` does not wait for torch.
 
@@ -67,8 +69,9 @@ def repair(
         models: Run folders, or folders of Hugging Face models (I-JEPA, V-JEPA 2, MAE, BEiT); all
             are compared.
         options: What is hidden, in which images.
-        tables: Of the paper; 1 and 4 drift and token counts, 2 rescue by groups of sites, 3 several
-            models, sweep every block and part, geometry rectangles, proxy a linear predictor.
+        tables: Drift, several models and token counts (1, 3, 4 of the paper) always come; on demand
+            2 (rescue by groups of sites), sweep (every block and part), geometry (rectangles) and
+            proxy (a linear predictor).
         slices: Balanced slices, CLASSESxIMAGES, such as 4x3 8x3; all usable images by default.
         out: Folder of the results; MODEL/repair_KIND if not given.
     """
@@ -79,9 +82,9 @@ def repair(
     from jepakit.evals.repair.repair_report import write_repair
     from jepakit.evals.repair.run_repair import RepairRequest, RunRepair
 
-    rule = OcclusionRule(**_shared(options, OcclusionRule))
+    rule = OcclusionRule(**shared_fields(options, OcclusionRule))
     asked = {"rule": rule, "tables": tuple(tables), "slices": tuple(slices)}
-    request = RepairRequest(**_shared(options, RepairRequest) | asked)
+    request = RepairRequest(**shared_fields(options, RepairRequest) | asked)
     folder = Path(out) if out else Path(models[0]) / f"repair_{options.kind}"
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -90,10 +93,4 @@ def repair(
     except (FileNotFoundError, ValueError, OSError) as error:
         sys.exit(f"evaluate.py repair: {error}")
     print_repair(result)
-    command = " ".join(["python evaluate.py repair", *models])
-    print("Written:", *write_repair(result, folder, command=command))  # noqa: T201
-
-
-def _shared(options: RepairOptions, kind: type[Any]) -> dict[str, Any]:
-    """The options that are also fields of another dataclass."""
-    return {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}
+    print("Written:", *write_repair(result, folder, command=typed_command()))  # noqa: T201

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from jepakit.command_line import shared_fields
 
 # Everything else is imported when called, so that `--help` does not wait for torch.
 
@@ -115,9 +117,9 @@ def states(
     from jepakit.evals.states.settings import StudySettings
 
     own = {"center": _center(options), "portable_methods": tuple(portable_methods)}
-    settings = StudySettings(**_shared(options, StudySettings) | own)
+    settings = StudySettings(**shared_fields(options, StudySettings) | own)
     asked = {"study": settings, "perturbed": tuple(perturbed)}
-    shared = _shared(options, StatesRequest) | asked
+    shared = shared_fields(options, StatesRequest) | asked
     proxy = run == "proxy"
     changes = [one for one in (options.order, options.boundary) if one not in UNCHANGED]
     name = "_".join(["states", options.data, *changes, options.protocol])
@@ -140,8 +142,3 @@ def _center(options: StatesOptions) -> Literal["mean"] | None:
     if options.center == "auto":
         return None if options.protocol == "paper" else "mean"
     return "mean" if options.center == "mean" else None
-
-
-def _shared(options: StatesOptions, kind: type[Any]) -> dict[str, Any]:
-    """The options that are also fields of another dataclass."""
-    return {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from jaxtyping import Bool
 
-from jepakit.interp.region_tokens import Background, background_tokens, capped
+from jepakit.interp.region_tokens import Background, background_tokens
 
 Hidden = Bool[np.ndarray, "tt rows columns"]
 Layer = Bool[np.ndarray, "rows columns"]
@@ -54,9 +54,14 @@ def _matched(blocked: Layer, like: Layer, rng: np.random.Generator) -> Layer | N
 
 
 def _part(region: Layer, count: int) -> Layer:
-    """The tokens of a region nearest to its middle."""
-    part = capped(region, max_tokens=count) if count else None
-    return np.zeros_like(region) if part is None else part
+    """The ``count`` tokens of a region nearest to its middle."""
+    if not count:
+        return np.zeros_like(region)
+    places = np.argwhere(region)
+    off = ((places - places.mean(axis=0)) ** 2).sum(axis=1)
+    part = np.zeros_like(region)
+    part[tuple(places[off.argsort(kind="stable")[:count]].T)] = True
+    return part
 
 
 def _moved(blocked: Hidden, hidden: Hidden, rng: np.random.Generator) -> Hidden | None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from rich.progress import Progress
@@ -36,7 +36,6 @@ from jepakit.interp.drift import late_blocks, onset_layer
 from jepakit.interp.provenance import model_hash
 
 Table = Literal["1", "2", "3", "4", "sweep", "geometry", "proxy"]
-TABLES: tuple[Table, ...] = get_args(Table)
 DataKind = Literal["coco", "pets", "voc", "scenes", "scene_clips"]
 
 
@@ -119,6 +118,9 @@ class RunRepair:
         return RepairResult(facts, found, dict(counts.most_common()))
 
     def _models(self) -> list[OpenedModel]:
+        names = [path.name for path in self.models]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Models are told apart by their folders' names, and came {names}.")
         found = [self._opened(path) for path in self.models]
         if self.request.untrained:
             found.insert(1, self._opened(self.models[0], untrained=0))

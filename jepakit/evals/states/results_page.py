@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
+from jepakit.command_line import typed_command
 from jepakit.evals.report import Part, Section, Table, Text
 from jepakit.evals.states.comparison_report import write_comparison
 from jepakit.evals.states.console import print_study
@@ -40,7 +39,7 @@ SHARED = (
 
 def write_states(result: StatesResult, folder: Path) -> list[Path]:
     """A page for each model in its own folder, and one that holds them side by side."""
-    command = " ".join(["python", Path(sys.argv[0]).name, *map(shlex.quote, sys.argv[1:])])
+    command = typed_command()
     paths = []
     several = len(result.studies) > 1
     for name, study in result.studies.items():

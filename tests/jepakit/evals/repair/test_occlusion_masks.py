@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from masked_trees import box_mask, masked
 
-from jepakit.evals.repair.clip_background import clip_background
+from jepakit.evals.repair.clip_background import _part, clip_background
 from jepakit.evals.repair.masked_images import UnusableImage
 from jepakit.evals.repair.occlusion import (
     occlusion_pair,
@@ -186,3 +186,12 @@ class TestClips:
         full = np.ones((2, 2, 2), bool)
         for how in get_args(Background):
             assert clip_background(full, hidden, how=how, rng=rng()) is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 8, 12])
+def test_a_part_of_a_large_region_has_its_count(count):
+    region = np.ones((4, 4), bool)
+    region[0] = False
+    part = _part(region, count)
+    assert part.sum() == count
+    assert not (part & ~region).any()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from tiny_runs import MARKS
 
 from jepakit.evals.repair.occluded_images import OcclusionRule
 from jepakit.evals.repair.repair_report import write_repair
-from jepakit.evals.repair.run_repair import TABLES, RepairRequest, RunRepair
+from jepakit.evals.repair.run_repair import RepairRequest, RunRepair, Table
 
 pytestmark = [*MARKS, pytest.mark.slow]
 
@@ -27,7 +28,9 @@ def test_scenes_and_a_fresh_twin(run, shards, tmp_path, monkeypatch):
     for module in ("jepakit.evals.report", "jepakit.evals.report_files"):
         monkeypatch.setattr(f"{module}.to_png", lambda *_, **__: b"")  # drawn, but not rendered
     rule = OcclusionRule(max_tokens=4)
-    request = RepairRequest(str(shards), split="train", slices=("2x4",), tables=TABLES, rule=rule)
+    request = RepairRequest(
+        str(shards), split="train", slices=("2x4",), tables=get_args(Table), rule=rule
+    )
     result = RunRepair([run], request, tmp_path / "store").measure()
     assert result.models == ("tiny", "tiny, random init")
     assert result.slices == ("2x4",)
@@ -74,3 +77,10 @@ def test_photographs(run, tmp_path):
     assert one.images.pairs[0].object.shape == (2, 4, 4)
     assert {m.region for m in one.rescues} == {"object", "background"}
     assert (one.drift["object"].masked >= 0).all()
+
+
+def test_models_of_one_name_are_refused(tmp_path):
+    twins = [tmp_path / "a" / "demo", tmp_path / "b" / "demo"]
+    study = RunRepair(twins, RepairRequest("nowhere"), tmp_path)
+    with pytest.raises(ValueError, match=r"told apart by .* \['demo', 'demo'\]"):
+        study._models()
