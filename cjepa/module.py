@@ -136,7 +136,7 @@ class CausalJEPA(JepaModule):
                 f"The batch has {masks.views} masks per clip and Causal-JEPA takes one, since the "
                 "change that it predicts belongs to one removal: use a masker of single samples."
             )
-        context = self._context(batch, masks)
+        context = self._context(batch.frames, masks)
         prediction = self.predictor(context, masks)
         zero = context.new_zeros((), dtype=torch.float32)
         l_pred = self.latent_loss(prediction.target, full[masks.target.index], masks.target)
@@ -167,11 +167,15 @@ class CausalJEPA(JepaModule):
         if self.frozen_encoder:
             self.encoder.load_state_dict(self.target_encoder.state_dict())
 
-    def _context(self, batch: SceneBatch, masks: TokenMasks) -> Float[Tensor, "c d"]:
+    def _context(
+        self,
+        frames: UInt8[Tensor, "b t h w 3"] | Float[Tensor, "b t h w 3"],
+        masks: TokenMasks,
+    ) -> Float[Tensor, "c d"]:
         if not self.full_sequence:
-            return self.encoder(batch.frames, masks.context).tokens
+            return self.encoder(frames, masks.context).tokens
         blank = {"embed": Edit.replace(0.0, masks.target.index)}
-        return self.encoder(batch.frames, edits=blank).tokens[masks.context.index]
+        return self.encoder(frames, edits=blank).tokens[masks.context.index]
 
     @torch.no_grad()
     def _change(
@@ -218,6 +222,31 @@ class CausalJEPA(JepaModule):
     ) -> Float[Tensor, "b n d"]:
         """Latents of the full scene from the target encoder, or from the context encoder."""
         return (self.target_encoder if target else self.encoder).encode(frames)
+
+    @torch.no_grad()
+    def visible_latents(
+        self, frames: UInt8[Tensor, "b t h w 3"], masks: TokenMasks
+    ) -> Float[Tensor, "c e"]:
+        """What the predictor reads, see :class:`jepakit.protocols.PredictsHidden`."""
+        return self._context(frames, masks)
+
+    def target_latents(self, frames: UInt8[Tensor, "b t h w 3"]) -> Float[Tensor, "b n e"]:
+        """What is to be predicted, not normalised."""
+        return self.target_encoder.encode(frames)
+
+    @torch.no_grad()
+    def predict_hidden(
+        self, context: Float[Tensor, "c e"], masks: TokenMasks
+    ) -> Float[Tensor, "m e"]:
+        """Latents of the hidden tokens."""
+        return self.predictor(context, masks).target
+
+    @torch.no_grad()
+    def hidden_errors(
+        self, predicted: Float[Tensor, "m e"], target: Float[Tensor, "m e"]
+    ) -> Float[Tensor, " m"]:
+        """``L_pred`` of each hidden token."""
+        return self.latent_loss.tokens(predicted, target)
 
     def intervene(
         self,

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from jepakit.actions import ActionSpace
-from jepakit.batch import BatchRequest
+from jepakit.batch import BatchRequest, TokenMasks
 
 
 @runtime_checkable
@@ -58,6 +58,33 @@ class Intervenes(Protocol):
         objects: list[list[int]],
     ) -> Intervention:
         """Remove ``objects[i]`` (ids as in the label map) from sample ``i``."""
+
+
+@runtime_checkable
+class PredictsHidden(Protocol):
+    """A model that says from the visible tokens of a clip what its hidden ones hold.
+
+    Its context encoder and target encoder are the first of ``ema_pairs``. Every method works
+    without gradient.
+    """
+
+    def visible_latents(
+        self, frames: UInt8[Tensor, "b t h w 3"], masks: TokenMasks
+    ) -> Float[Tensor, "c e"]:
+        """What the predictor reads: latents of the visible tokens, encoded as in training."""
+
+    def target_latents(self, frames: UInt8[Tensor, "b t h w 3"]) -> Float[Tensor, "b n e"]:
+        """What is to be predicted: the target encoder's latents of whole clips, not normalised."""
+
+    def predict_hidden(
+        self, context: Float[Tensor, "c e"], masks: TokenMasks
+    ) -> Float[Tensor, "m e"]:
+        """Latents of the hidden tokens, packed as ``masks.target``."""
+
+    def hidden_errors(
+        self, predicted: Float[Tensor, "m e"], target: Float[Tensor, "m e"]
+    ) -> Float[Tensor, " m"]:
+        """The training loss of each hidden token, given ``target_latents`` of the same tokens."""
 
 
 @dataclass(frozen=True)

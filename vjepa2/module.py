@@ -173,3 +173,29 @@ class VJEPA2(JepaModule):
     ) -> Float[Tensor, "b n d"]:
         """Latents of whole clips from the target encoder, or from the context encoder."""
         return (self.target_encoder if target else self.encoder).encode(frames)
+
+    @torch.no_grad()
+    def visible_latents(
+        self, frames: UInt8[Tensor, "b t h w 3"], masks: TokenMasks
+    ) -> Float[Tensor, "c e"]:
+        """What the predictor reads, see :class:`jepakit.protocols.PredictsHidden`."""
+        return self.encoder(frames, masks.context, hierarchy=self.predictor.hierarchy).tokens
+
+    @torch.no_grad()
+    def target_latents(self, frames: UInt8[Tensor, "b t h w 3"]) -> Float[Tensor, "b n e"]:
+        """What is to be predicted, all levels side by side, not normalised."""
+        return self.target_encoder(frames, hierarchy=self.predictor.hierarchy).dense()
+
+    @torch.no_grad()
+    def predict_hidden(
+        self, context: Float[Tensor, "c e"], masks: TokenMasks
+    ) -> Float[Tensor, "m e"]:
+        """Latents of the hidden tokens of clips, all levels side by side."""
+        return self.predictor(context, masks).target
+
+    @torch.no_grad()
+    def hidden_errors(
+        self, predicted: Float[Tensor, "m e"], target: Float[Tensor, "m e"]
+    ) -> Float[Tensor, " m"]:
+        """The prediction loss of each hidden token."""
+        return self.feature_loss.tokens(predicted, normalised(target, self.width))

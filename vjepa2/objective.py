@@ -48,10 +48,16 @@ class FeatureLoss(nn.Module):
             weight: factor of each token.
             joined: whether samples of all ranks weigh the same, or ranks do.
         """
-        error = (at_least_float32(predicted) - at_least_float32(target.detach())).abs()
-        distance = (error if self.power == 1 else error.square() / 2).mean(dim=-1)
+        distance = self.tokens(predicted, target)
         weighted = distance if weight is None else distance * weight
         return sample_mean(weighted, packing, joined=joined)
+
+    def tokens(
+        self, predicted: Float[Tensor, "total d"], target: Float[Tensor, "total d"]
+    ) -> Float[Tensor, " total"]:
+        """The distance of each token, before it is averaged; no gradient flows into ``target``."""
+        error = (at_least_float32(predicted) - at_least_float32(target.detach())).abs()
+        return (error if self.power == 1 else error.square() / 2).mean(dim=-1)
 
 
 def normalised(

@@ -51,10 +51,16 @@ class LatentLoss(nn.Module):
         packing: Packing,
     ) -> Float[Tensor, ""]:
         """The loss; no gradient flows into ``target``."""
+        return sample_mean(self.tokens(predicted, target), packing)
+
+    def tokens(
+        self, predicted: Float[Tensor, "total d"], target: Float[Tensor, "total d"]
+    ) -> Float[Tensor, " total"]:
+        """The distance of each token, before it is averaged; no gradient flows into ``target``."""
         goal = at_least_float32(target.detach())
         if self.target_norm == "layer":
             goal = F.layer_norm(goal, goal.shape[-1:])
-        return sample_mean(self._distance(at_least_float32(predicted), goal), packing)
+        return self._distance(at_least_float32(predicted), goal)
 
     def _distance(
         self, predicted: Float[Tensor, "total d"], target: Float[Tensor, "total d"]
