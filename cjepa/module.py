@@ -117,6 +117,13 @@ class CausalJEPA(JepaModule):
         """Width of a token's latent."""
         return self.encoder.width
 
+    @property
+    def needs_weights(self) -> str:
+        """A frozen encoder that nobody has trained teaches the predictor noise."""
+        if not self.frozen_encoder:
+            return ""
+        return "model.frozen_encoder holds an encoder still that would have random weights"
+
     def ema_pairs(self) -> list[tuple[nn.Module, nn.Module]]:
         """The context encoder and the target encoder that follows it."""
         return [(self.encoder, self.target_encoder)]

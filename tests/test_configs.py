@@ -173,6 +173,17 @@ def test_the_second_stage_trains_the_predictor_alone(
     assert cli.model.intervention == "resimulated"
 
 
+def test_the_second_stage_without_a_first_is_refused(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configs = (CONFIGS / "cjepa" / "demo.yaml", CONFIGS / "cjepa/stages/causal_effects.yaml")
+    options = [f"--data.path={shards}", f"--runs={tmp_path}"]
+    with pytest.raises(SystemExit):
+        TrainCLI([*arguments(*configs), *options])
+    told = " ".join(capsys.readouterr().err.split())
+    assert "pass --start_from RUN, the run of the first stage" in told
+
+
 @pytest.mark.parametrize("row", DYNAMICS_CHANGES)
 def test_a_row_of_the_dynamics_changes_what_it_says_and_nothing_else(row: str) -> None:
     found = changes(resolved(DYNAMICS), resolved(DYNAMICS, DYNAMICS_ROWS / f"{row}.yaml"))

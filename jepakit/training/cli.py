@@ -133,6 +133,10 @@ class TrainCLI(LightningCLI):
             super().instantiate_classes()
             if self.config["start_from"]:  # a checkpoint to resume from then replaces the weights
                 fill(self.model, RunFolder(Path(self.config["start_from"])))
+            elif self.model.needs_weights and not (self.checkpoint or self.config["dry_run"]):
+                raise ValueError(
+                    f"{self.model.needs_weights}: pass --start_from RUN, the run of the first stage."
+                )
         except (ValueError, FileNotFoundError, MisconfigurationException) as error:
             self.parser.error(str(error))
 

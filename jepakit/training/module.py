@@ -232,6 +232,11 @@ class JepaModule(LightningModule, ABC):
         """Write nothing before every step so far is known to be good."""
         self._guard.drain()
 
+    @property
+    def needs_weights(self) -> str:
+        """Why training from nothing would be in vain; empty where it is not."""
+        return ""
+
     def adopt(self, weights: Mapping[str, Tensor]) -> None:
         """Start with the weights of a run, by default one of the same kind of model.
 

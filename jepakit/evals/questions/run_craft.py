@@ -181,8 +181,10 @@ class RunCraft:
     def _clips(self) -> tuple[list[ShardReader], tuple[list[AskedClip], list[AskedClip]]]:
         o = self.options
         if o.split == "stored":
-            readers = [ShardReader(self.data, split=name) for name in (o.train_split, o.test_split)]
-            return readers, (read_clips(readers[0]), read_clips(readers[1]))
+            first = ShardReader(self.data, split=o.train_split)
+            asked = read_clips(first)  # without questions a missing test split is not the news
+            second = ShardReader(self.data, split=o.test_split)
+            return [first, second], (asked, read_clips(second))
         reader = ShardReader(self.data)
         clips = read_clips(reader)
         train, test = (of_division(clips, o.split, part) for part in (o.train_split, o.test_split))

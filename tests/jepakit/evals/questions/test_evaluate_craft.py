@@ -84,6 +84,11 @@ def test_folders_that_are_no_run_or_no_data_are_refused(run, data, tmp_path):
     assert "the data set has ['test', 'train']" in refusal(run, data, "--test_split", "val")
 
 
+def test_clips_without_questions_are_the_news_even_without_a_test_split(run, tmp_path):
+    clips = {"train": [clip(f"c{n}", n, questions=[]) for n in range(3)]}
+    assert "no clip that carries questions" in refusal(run, write_clips(tmp_path / "set", clips))
+
+
 def test_a_run_without_an_encoder_of_clips_is_refused(run, data, monkeypatch):
     monkeypatch.setattr("cjepa.CausalJEPA.ema_pairs", lambda self: [])
     assert "CausalJEPA has no EMA pair" in refusal(run, data)
