@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import av
@@ -19,6 +19,8 @@ from jepakit.data.schema import BadSample
 from jepakit.data.video.frame_source import FrameSource
 from jepakit.data.video.timetable import Timetable, read_timetable
 
+Opener = Callable[[str], tuple[InputContainer, VideoStream]]
+
 
 class PyAVVideo(FrameSource):
     """A video file, open for PyAV.
@@ -33,16 +35,22 @@ class PyAVVideo(FrameSource):
 
     Args:
         path: of the file. Of several video streams the first is taken, cover pictures left aside.
+        opener: opens the file, at first and again; by default :func:`open_stream`.
+        budget: frames that may be decoded before the file is refused; by default any number.
 
     Raises:
         BadSample: no such file, no video, or cut short.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self, path: str, *, opener: Opener | None = None, budget: int | None = None
+    ) -> None:
         self.path = path
+        self._opener = opener or open_stream
+        self._budget = budget
         self._reformatter = VideoReformatter()
         with naming(path):
-            self._container, self._stream = open_stream(path)
+            self._container, self._stream = self._opener(path)
         try:
             with naming(path):
                 self.timetable: Timetable = read_timetable(self._container, self._stream)
@@ -89,7 +97,7 @@ class PyAVVideo(FrameSource):
         places = dict(zip(table.stamps.tolist(), table.places.tolist(), strict=True))
         if entry is None:
             self._container.close()
-            self._container, self._stream = open_stream(self.path)
+            self._container, self._stream = self._opener(self.path)
         else:
             self._container.seek(entry, stream=self._stream, backward=True)
         context = self._stream.codec_context
@@ -98,6 +106,10 @@ class PyAVVideo(FrameSource):
             trusted = packet.is_discard or places.get(packet.pts) == packet.pos
             if entry is not None and packet.size and not trusted:
                 return
+            if self._budget is not None:
+                self._budget -= 1
+                if self._budget < 0:
+                    raise BadSample(f"{self.path}: too many frames to decode for those wanted")
             context.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
             yield from context.decode(packet)
 
@@ -119,6 +131,15 @@ def open_stream(path: str) -> tuple[InputContainer, VideoStream]:
     if container.format.name.endswith("_pipe") or container.format.name == "image2":
         container.close()
         raise ValueError("a still image by its content; give it the ending of one")
+    return container, first_pictures(container)
+
+
+def first_pictures(container: InputContainer) -> VideoStream:
+    """The first stream of moving pictures; decoding uses one thread. Without one, closes the file.
+
+    Raises:
+        ValueError: no such stream, or a codec that this FFmpeg cannot decode.
+    """
     for stream in container.streams.video:
         if stream.disposition & Disposition.attached_pic:
             continue
@@ -126,7 +147,7 @@ def open_stream(path: str) -> tuple[InputContainer, VideoStream]:
             container.close()
             raise ValueError(f"this FFmpeg has no decoder for its stream {stream.index}")
         stream.codec_context.thread_count = 1
-        return container, stream
+        return stream
     container.close()
     raise ValueError("no video stream")
 
