@@ -8,7 +8,17 @@ from html import escape
 
 from matplotlib.figure import Figure as Drawing
 
-from jepakit.evals.report import NUMERIC, Animation, Facts, Figure, Part, Section, Table, Text
+from jepakit.evals.report import (
+    NUMERIC,
+    Animation,
+    Facts,
+    Figure,
+    Markup,
+    Part,
+    Section,
+    Table,
+    Text,
+)
 
 
 def page_markdown(
@@ -59,6 +69,8 @@ def _blocks(part: Part, files: Mapping[int, str]) -> list[str]:
             return [f"![{_plain(part.alt)}]({name})" if name else "", _plain(part.caption)]
         case Animation():
             return [_plain(part.caption)]
+        case Markup():
+            return []  # the page alone shows it
 
 
 def _row(cells: Sequence[str]) -> str:

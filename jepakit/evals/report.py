@@ -73,7 +73,14 @@ class Animation:
     caption: str = ""
 
 
-Part = Text | Facts | Table | Figure | Animation
+@dataclass(frozen=True)
+class Markup:
+    """HTML of the caller's making, shown as it is: its text has to be escaped already."""
+
+    html: str
+
+
+Part = Text | Facts | Table | Figure | Animation | Markup
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,8 @@ def build_report(
     kicker: str = "",
     lede: str = "",
     footer: str = "",
+    policy: str = POLICY,
+    head: str = "",
 ) -> str:
     """The page as a string; write it as UTF-8.
 
@@ -100,6 +109,8 @@ def build_report(
         kicker: a few words above the title.
         lede: one or two sentences below it.
         footer: a last line.
+        policy: what the page may load and run.
+        head: further HTML of the page's head.
     """
     contents = "".join(
         f'<li><a href="#part-{number}">{escape(section.title)}</a></li>'
@@ -107,26 +118,27 @@ def build_report(
     )
     body = "".join(
         f'<section id="part-{number}"><h2>{escape(section.title)}</h2>'
-        f"{''.join(_render(part) for part in section.parts)}</section>\n"
+        f"{''.join(render_part(part) for part in section.parts)}</section>\n"
         for number, section in enumerate(sections, start=1)
     )
-    head = [
+    top = [
         f'<p class="kicker">{escape(kicker)}</p>' if kicker else "",
         f"<h1>{escape(title)}</h1>",
     ]
-    head += [f'<p class="lede">{escape(lede)}</p>' if lede else ""]
+    top += [f'<p class="lede">{escape(lede)}</p>' if lede else ""]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
-        f'<div class="page">\n<header>{"".join(head)}</header>\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n{head}</head>\n<body>\n"
+        f'<div class="page">\n<header>{"".join(top)}</header>\n'
         f'<nav aria-label="Contents"><ol>{contents}</ol></nav>\n<main>\n{body}</main>\n'
         f"{f'<footer>{escape(footer)}</footer>' if footer else ''}\n</div>\n</body>\n</html>\n"
     )
 
 
-def _render(part: Part) -> str:
+def render_part(part: Part) -> str:
+    """One part as HTML, its text escaped."""
     match part:
         case Text():
             return _text(part)
@@ -142,6 +154,8 @@ def _render(part: Part) -> str:
             return _figure(part)
         case Animation():
             return _animation(part)
+        case Markup():
+            return part.html
 
 
 def _text(part: Text) -> str:

@@ -1,6 +1,6 @@
 """How a report looks: light and dark, from wide screens down to 600 px, and in print."""
 
-CSS = """
+COLOURS = """
 :root {
   color-scheme: light dark;
   --paper: #f7f8fa; --card: #ffffff; --ink: #1c2230; --muted: #5a6474; --rule: #e1e5ec;
@@ -12,6 +12,9 @@ CSS = """
     --accent: #6cb8ea; --soft: #17293a;
   }
 }
+"""
+
+PAGE = """
 * { box-sizing: border-box; }
 html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
@@ -36,6 +39,9 @@ a:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; border-
 section { padding-top: 40px; scroll-margin-top: 12px; }
 h2 { margin: 0 0 12px; font-size: 1.45rem; line-height: 1.25; letter-spacing: -.01em; }
 p { margin: 0 0 14px; max-width: 44rem; text-wrap: pretty; }
+"""
+
+PARTS = """
 p.note {
   padding: 10px 14px; border-left: 3px solid var(--accent); border-radius: 0 6px 6px 0;
   background: var(--soft);
@@ -77,6 +83,10 @@ pre {
   margin: 0 0 16px; padding: 12px 14px; max-width: 100%; overflow-x: auto; line-height: 1.5;
   background: var(--card); border: 1px solid var(--rule); border-radius: 10px;
 }
+"""
+"""Of figures, tables and tiles, wherever they stand."""
+
+END = """
 footer { margin-top: 48px; padding-top: 14px; border-top: 1px solid var(--rule);
   color: var(--muted); font-size: .85rem; }
 @media (min-width: 1080px) {
@@ -101,3 +111,5 @@ footer { margin-top: 48px; padding-top: 14px; border-top: 1px solid var(--rule);
   figure, dl.facts div { break-inside: avoid; }
 }
 """
+
+CSS = COLOURS + PAGE + PARTS + END

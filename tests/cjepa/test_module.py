@@ -11,9 +11,10 @@ from cjepa import CausalJEPA, LearnedObjects, Predictor
 from cjepa.counterfactual import removal_masks
 from jepakit.batch import SceneBatch
 from jepakit.losses import CausalResidualLoss, LatentLoss, SketchedSigReg, SmallBatchWarning
+from jepakit.losses.averaging import sample_mean
 from jepakit.masks import ObjectMasker, SeveralMasks, Tubes, draw_masks
 from jepakit.nn.vit import VisionTransformer
-from jepakit.protocols import MaskInput
+from jepakit.protocols import MaskInput, PredictsHidden
 from jepakit.seeds import generator
 
 pytestmark = pytest.mark.filterwarnings("ignore::jepakit.losses.SmallBatchWarning")
@@ -243,3 +244,23 @@ def test_the_residual_loss_and_sigreg_are_parts(
     torch.testing.assert_close(mean.causal * 24, summed.causal)
     assert mean.sigreg != summed.sigreg
     assert issubclass(SmallBatchWarning, UserWarning)
+
+
+@pytest.mark.parametrize("full_sequence", [False, True])
+def test_errors_on_hidden_tokens_are_the_training_loss(
+    full_sequence: bool, encoder: VisionTransformer, masked: SceneBatch
+) -> None:
+    model = build(encoder, full_sequence=full_sequence, causal_weight=0.0)
+    assert isinstance(model, PredictsHidden)
+    masks = masked.masks
+    assert masks is not None
+    context = model.visible_latents(masked.frames, masks)
+    assert context.shape == (masks.context.total, 24)
+    predicted = model.predict_hidden(context, masks)
+    target = model.target_latents(masked.frames)
+    torch.testing.assert_close(target, model.encode(masked.frames))
+    errors = model.hidden_errors(predicted, target.flatten(0, 1)[masks.target.index])
+    assert not errors.requires_grad
+    torch.testing.assert_close(sample_mean(errors, masks.target), model.loss(masked).prediction)
+    student = model.encode(masked.frames, target=False).flatten(0, 1)[masks.context.index]
+    assert not torch.allclose(context, student, atol=1e-3)  # hidden tokens were not seen

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
 import torch
 
 from jepakit.batch import SceneBatch, TokenMasks
+from jepakit.losses.averaging import sample_mean
 from jepakit.masks import Tubes
 from jepakit.nn import VisionTransformer
 from jepakit.packing import Packing
+from jepakit.protocols import PredictsHidden
 from jepakit.seeds import generator
 from vjepa2 import VJEPA2, FeatureLoss, Predictor
 from vjepa2.objective import nearness, normalised
@@ -120,3 +123,34 @@ def test_flops_count_what_is_processed() -> None:
     learned = model.encoder.flops(scene.masks.context.lengths)
     learned += model.predictor.flops(scene.masks.context.lengths, scene.masks.target.lengths)
     assert model.flops(scene) == 3 * learned + model.encoder.flops((32,) * 3)
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_tokens_before_they_are_averaged(power: int) -> None:
+    predicted, target = torch.randn(2, 5, 6, generator=generator("z"))
+    found = FeatureLoss(power).tokens(predicted, target)  # type: ignore[arg-type]
+    expected = ((predicted - target).abs() ** power / power).mean(dim=-1)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("levels", [(), (0, 1)])
+def test_errors_on_hidden_tokens_are_the_training_loss(levels: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    encoder = VisionTransformer(
+        24, depth=2, heads=2, frames=4, size=32, patch=8, tubelet=2, levels=levels
+    )
+    model = VJEPA2(encoder, masker=Tubes(), predictor=lambda e: Predictor(e, width=24, depth=1))
+    with torch.no_grad():  # a teacher that differs from its student
+        for parameter in model.target_encoder.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator("teacher")))
+    assert isinstance(model, PredictsHidden)
+    drawn = masks()
+    batch = dataclasses.replace(SceneBatch.fake(3), masks=drawn)
+    context = model.visible_latents(batch.frames, drawn)
+    predicted = model.predict_hidden(context, drawn)
+    target = model.target_latents(batch.frames)
+    assert target.shape == (3, 32, 24 * max(1, len(levels)))
+    goal = target.flatten(0, 1)[drawn.target.index]
+    errors = model.hidden_errors(predicted, goal)
+    assert not errors.requires_grad
+    torch.testing.assert_close(sample_mean(errors, drawn.target), model.loss(batch).prediction)

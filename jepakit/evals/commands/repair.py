@@ -55,7 +55,9 @@ def repair(
     models: list[str],
     *,
     options: RepairOptions,
-    tables: Sequence[Literal["1", "2", "3", "4", "sweep", "geometry", "proxy"]] = ("1", "2", "4"),
+    tables: Sequence[
+        Literal["1", "2", "3", "4", "sweep", "geometry", "proxy", "budget", "predictor"]
+    ] = ("1", "2", "4"),
     slices: Sequence[str] = (),
     out: str | None = None,
 ) -> None:
@@ -70,8 +72,9 @@ def repair(
             are compared.
         options: What is hidden, in which images.
         tables: Drift, several models and token counts (1, 3, 4 of the paper) always come; on demand
-            2 (rescue by groups of sites), sweep (every block and part), geometry (rectangles) and
-            proxy (a linear predictor).
+            2 (rescue by groups of sites), sweep (every block and part), geometry (rectangles),
+            proxy (a linear predictor), budget (rescue by share of the tokens, Figure 6), and
+            predictor (of run folders: how much of its error on what is hidden each site carries).
         slices: Balanced slices, CLASSESxIMAGES, such as 4x3 8x3; all usable images by default.
         out: Folder of the results; MODEL/repair_KIND if not given.
     """

@@ -10,11 +10,14 @@ import torch
 from torch import nn
 
 from jepakit.evals.controls import random_init
-from jepakit.evals.states.encoder_activations import run_encoder
+from jepakit.evals.run_probe import encoder_of
 from jepakit.interp.adapters.huggingface import load_huggingface
 from jepakit.interp.adapters.native import NativeEncoder
 from jepakit.interp.adapters.resolve import patchable
 from jepakit.interp.patchable import PatchableEncoder
+from jepakit.nn.vit import VisionTransformer
+from jepakit.training.module import JepaModule
+from jepakit.training.runs import build_run, load_run
 
 UNTRAINED = "random init"
 
@@ -29,6 +32,7 @@ class OpenedModel:
         module: its weights.
         frames: that it takes.
         size: rows and columns of a frame.
+        whole: the model of a run that the encoder is part of; None of published encoders.
     """
 
     name: str
@@ -36,6 +40,7 @@ class OpenedModel:
     module: nn.Module
     frames: int
     size: tuple[int, int]
+    whole: JepaModule | None = None
 
 
 def open_model(
@@ -71,9 +76,16 @@ def open_model(
         model.to(device)
         adapter.name = name
         return OpenedModel(name, adapter, model, seen.frames, seen.size)
-    encoder = run_encoder(
-        path, checkpoint=checkpoint, which=which, untrained=untrained, device=device
+    whole = (
+        load_run(path, checkpoint)
+        if untrained is None
+        else random_init(lambda: build_run(path), untrained)
     )
+    encoder = encoder_of(whole.to(device), which)
+    if not isinstance(encoder, VisionTransformer):
+        raise ValueError(
+            f"Sites are patched in a vision transformer, and {path} has a {type(encoder).__name__}."
+        )
     request = encoder.request
     native = NativeEncoder(encoder, name=name)
-    return OpenedModel(name, native, encoder, request.frames, request.size)
+    return OpenedModel(name, native, encoder, request.frames, request.size, whole)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from jepakit.evals.repair.budgets.budget_table import budget_table
 from jepakit.evals.repair.map_tables import geometry_table, proxy_table, sites_table
+from jepakit.evals.repair.predictor.predictor_caveats import predictor_caveats
+from jepakit.evals.repair.predictor.predictor_section import (
+    finding_of,
+    measured,
+    predictor_tables,
+    without_text,
+)
 from jepakit.evals.repair.repair_caveats import (
     PROXY,
     drift_caveats,
@@ -51,6 +59,9 @@ def print_repair(result: RepairResult, console: Console | None = None) -> None:
         if one.proxy is not None:
             print_table(f"Linear predictor: {title}", proxy_table(title, one.proxy), console)
             caveats |= {PROXY: None}
+        if one.budgets:
+            print_table(f"Token budgets: {title}", budget_table(title, one.budgets), console)
+    caveats |= _print_predictors(result, console)
     for missing in undefined_fractions(result):
         print_table("Without a fraction", missing, console)
     print_table("Beside the paper's models (Table 3)", models_table(result), console)
@@ -60,3 +71,18 @@ def print_repair(result: RepairResult, console: Console | None = None) -> None:
         console.print(f"left out: {count} {reason}", markup=False, highlight=False)
     for caveat in caveats:
         console.print(f"Caveat: {caveat}", style="dim", markup=False)
+
+
+def _print_predictors(result: RepairResult, console: Console) -> dict[str, None]:
+    """A line and the tables of every slice; the caveats, to be printed with the others."""
+    caveats: dict[str, None] = {}
+    for name in result.slices if result.predictors else ():
+        errors, carried = measured(result, name)
+        for model, one in carried.items():
+            console.print(finding_of(model, errors[model], one), markup=False, highlight=False)
+        for title, table in predictor_tables(result, name).items():
+            print_table(title, table, console)
+        caveats |= dict.fromkeys(predictor_caveats(errors))
+    if result.predictors and result.without_predictor:
+        console.print(without_text(result.without_predictor), markup=False, highlight=False)
+    return caveats

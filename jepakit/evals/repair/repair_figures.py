@@ -7,12 +7,15 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure as Drawing
 
+from jepakit.evals.repair.budgets.budget_figure import budget_figure
 from jepakit.evals.repair.drift_figures import advantage_figure, drift_figure
+from jepakit.evals.repair.example_figures import example_figure
 from jepakit.evals.repair.map_figures import geometry_figure, sweep_figure
 from jepakit.evals.repair.mask_pictures import mask_sheet, mask_strip, rectangle_sheet
 from jepakit.evals.repair.opened_models import UNTRAINED
 from jepakit.evals.repair.paper_values import TABLE_1, TABLE_2, kind_of, slice_of_paper
 from jepakit.evals.repair.patch_figures import proxy_figure, rescue_figure
+from jepakit.evals.repair.predictor.predictor_figures import carried_figure, contexts_figure
 from jepakit.evals.repair.repair_json import Tests
 from jepakit.evals.repair.repair_result import ModelRepair, RepairResult
 
@@ -41,24 +44,48 @@ def repair_figures(result: RepairResult, tests: Tests) -> dict[str, Drawing]:
     figures["drift"] = drift_figure(result)
     for name in result.slices:
         found = models_of(result, name)
-        rescued = {model: one for model, one in found.items() if one.rescues}
-        swept = {m: (o.sweep, tests[m, name]) for m, o in found.items() if o.sweep is not None}
-        cells = {model: one.geometry for model, one in found.items() if one.geometry}
-        errors = {model: one.proxy for model, one in found.items() if one.proxy is not None}
-        if rescued:
-            theirs = TABLE_2.get(slice_of_paper(kind, name) or "")
-            figures[figure_name("rescue", name)] = rescue_figure(rescued, theirs)
-        if swept:
-            figures[figure_name("sweep", name)] = sweep_figure(swept)
-        if cells:
-            one = next(o for o in found.values() if o.geometry)
-            rectangles = [cell.rectangle for cell in one.geometry]
-            frames, fill = one.images.items[0].frames, one.images.rule.fill
-            sheet = rectangle_sheet(frames, rectangles, fill=fill)
-            figures[figure_name("rectangles", name)] = sheet
-            figures[figure_name("geometry", name)] = geometry_figure(cells)
-        if errors:
-            figures[figure_name("proxy", name)] = proxy_figure(errors)
+        figures[figure_name("examples", name)] = example_figure(next(iter(found.values())))
+        figures |= _of_patches(result, name, tests)
+        figures |= _of_predictors(found, name)
+    return figures
+
+
+def _of_predictors(found: Mapping[str, ModelRepair], name: str) -> dict[str, Drawing]:
+    """Budgets, and what the models' own predictors say."""
+    figures = {}
+    budgets = {model: one.budgets for model, one in found.items() if one.budgets}
+    errors = {model: one.predictor for model, one in found.items() if one.predictor is not None}
+    carried = {model: one.carried for model, one in found.items() if one.carried is not None}
+    if budgets:
+        figures[figure_name("budget", name)] = budget_figure(budgets)
+    if errors:
+        figures[figure_name("contexts", name)] = contexts_figure(errors)
+        figures[figure_name("carried", name)] = carried_figure(carried)
+    return figures
+
+
+def _of_patches(result: RepairResult, name: str, tests: Tests) -> dict[str, Drawing]:
+    """Patches, sites, rectangles and the linear predictor of one slice."""
+    found, kind = models_of(result, name), kind_of(result.facts)
+    figures: dict[str, Drawing] = {}
+    rescued = {model: one for model, one in found.items() if one.rescues}
+    swept = {m: (o.sweep, tests[m, name]) for m, o in found.items() if o.sweep is not None}
+    cells = {model: one.geometry for model, one in found.items() if one.geometry}
+    errors = {model: one.proxy for model, one in found.items() if one.proxy is not None}
+    if rescued:
+        theirs = TABLE_2.get(slice_of_paper(kind, name) or "")
+        figures[figure_name("rescue", name)] = rescue_figure(rescued, theirs)
+    if swept:
+        figures[figure_name("sweep", name)] = sweep_figure(swept)
+    if cells:
+        one = next(o for o in found.values() if o.geometry)
+        rectangles = [cell.rectangle for cell in one.geometry]
+        frames, fill = one.images.items[0].frames, one.images.rule.fill
+        sheet = rectangle_sheet(frames, rectangles, fill=fill)
+        figures[figure_name("rectangles", name)] = sheet
+        figures[figure_name("geometry", name)] = geometry_figure(cells)
+    if errors:
+        figures[figure_name("proxy", name)] = proxy_figure(errors)
     return figures
 
 

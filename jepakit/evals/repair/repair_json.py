@@ -13,6 +13,7 @@ from jepakit.evals.repair.repair_measures import RescueMeasure
 from jepakit.evals.repair.repair_result import ModelRepair, RepairResult
 from jepakit.evals.repair.site_sweep import SiteSweep
 from jepakit.evals.repair.site_tests import SiteTests
+from jepakit.evals.statistics import Interval
 
 FORMAT = "jepakit.repair/1"
 Tests = dict[tuple[str, str], SiteTests]
@@ -28,6 +29,7 @@ def repair_content(result: RepairResult, tests: Tests) -> dict[str, Any]:
     return {
         "facts": result.facts,
         "skipped": result.skipped,
+        "without_predictor": result.without_predictor,
         "found": [
             {"model": model, "slice": name} | _model(one, tests.get((model, name)))
             for (model, name), one in result.found.items()
@@ -47,6 +49,8 @@ def _model(one: ModelRepair, tests: SiteTests | None) -> dict[str, Any]:
         "sweep": _sweep(one.sweep, tests) if one.sweep is not None else None,
         "geometry": [_cell(cell) for cell in one.geometry],
         "proxy": asdict(one.proxy) if one.proxy is not None else None,
+        "budgets": [asdict(measure) for measure in one.budgets],
+        "predictor": _predictor(one) if one.predictor is not None else None,
     }
 
 
@@ -70,6 +74,25 @@ def _rescue(measure: RescueMeasure) -> dict[str, Any]:
 
 def _sweep(sweep: SiteSweep, tests: SiteTests | None) -> dict[str, Any]:
     return asdict(sweep) | {"tests": asdict(tests) if tests else None}
+
+
+def _predictor(one: ModelRepair) -> dict[str, Any]:
+    assert one.predictor is not None
+    assert one.carried is not None
+    carried = {
+        "sites": [_plain(site) for site in one.carried.sites],
+        "bounds": {run: _plain(bound) for run, bound in one.carried.bounds.items()},
+        "floor": one.carried.floor,
+    }
+    return asdict(one.predictor) | {"carried": carried}
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    """A named tuple by its names, intervals by theirs."""
+    return {
+        name: asdict(value) if isinstance(value, Interval) else value
+        for name, value in row._asdict().items()
+    }
 
 
 def _cell(cell: GeometryCell) -> dict[str, Any]:

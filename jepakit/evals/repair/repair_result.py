@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from jepakit.evals.repair.advantage import Advantage
+from jepakit.evals.repair.budgets.token_budgets import BudgetMeasure
 from jepakit.evals.repair.geometry import GeometryCell
 from jepakit.evals.repair.occluded_images import OccludedImages
+from jepakit.evals.repair.predictor.carried_errors import CarriedErrors, carried_errors
+from jepakit.evals.repair.predictor.hidden_errors import HiddenErrors
 from jepakit.evals.repair.predictor_proxy import ProxyErrors
 from jepakit.evals.repair.repair_measures import RegionDrift, RescueMeasure
 from jepakit.evals.repair.site_sweep import SiteSweep
@@ -30,6 +34,8 @@ class ModelRepair:
         sweep: single sites.
         geometry: rectangles.
         proxy: the linear predictor.
+        budgets: by share of the tokens and shape.
+        predictor: errors of the model's own predictor.
     """
 
     model: str
@@ -43,6 +49,13 @@ class ModelRepair:
     sweep: SiteSweep | None = None
     geometry: tuple[GeometryCell, ...] = ()
     proxy: ProxyErrors | None = None
+    budgets: tuple[BudgetMeasure, ...] = ()
+    predictor: HiddenErrors | None = None
+
+    @cached_property
+    def carried(self) -> CarriedErrors | None:
+        """What each site carries of the predictor's error, tested once for page and terminal."""
+        return None if self.predictor is None else carried_errors(self.predictor)
 
     @property
     def classes(self) -> np.ndarray:
@@ -58,11 +71,13 @@ class RepairResult:
         facts: data, masks, models and the like, by name.
         found: by model and slice, the first model first.
         skipped: why images were left out, by reason.
+        without_predictor: why models have no errors of a predictor, by name, where some have.
     """
 
     facts: dict[str, str]
     found: dict[tuple[str, str], ModelRepair]
     skipped: dict[str, int] = field(default_factory=dict)
+    without_predictor: dict[str, str] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -73,3 +88,9 @@ class RepairResult:
     def slices(self) -> tuple[str, ...]:
         """Names, in order."""
         return tuple(dict.fromkeys(name for _, name in self.found))
+
+    @property
+    def predictors(self) -> tuple[str, ...]:
+        """Names of the models whose predictor was measured."""
+        names = (model for (model, _), one in self.found.items() if one.predictor is not None)
+        return tuple(dict.fromkeys(names))

@@ -12,6 +12,7 @@ import torch
 from rich.progress import Progress
 
 from jepakit.evals.repair.advantage import advantage
+from jepakit.evals.repair.budgets.token_budgets import measure_budgets
 from jepakit.evals.repair.coco_panoptic import open_coco_panoptic
 from jepakit.evals.repair.fitting import Fit
 from jepakit.evals.repair.geometry import sweep_rectangles
@@ -26,6 +27,8 @@ from jepakit.evals.repair.occluded_images import (
 from jepakit.evals.repair.opened_models import OpenedModel, open_model
 from jepakit.evals.repair.oxford_pets import open_oxford_pets
 from jepakit.evals.repair.pascal_voc import open_pascal_voc
+from jepakit.evals.repair.predictor.hidden_errors import hidden_errors
+from jepakit.evals.repair.predictor.hidden_predictor import HiddenPredictor, NoPredictor
 from jepakit.evals.repair.predictor_proxy import proxy_errors
 from jepakit.evals.repair.repair_measures import measure_drift, measure_rescue
 from jepakit.evals.repair.repair_result import ModelRepair, RepairResult
@@ -35,7 +38,7 @@ from jepakit.evals.repair.slices import DrawnSlices, ImageSlice, SliceSize, draw
 from jepakit.interp.drift import late_blocks, onset_layer
 from jepakit.interp.provenance import model_hash
 
-Table = Literal["1", "2", "3", "4", "sweep", "geometry", "proxy"]
+Table = Literal["1", "2", "3", "4", "sweep", "geometry", "proxy", "budget", "predictor"]
 DataKind = Literal["coco", "pets", "voc", "scenes", "scene_clips"]
 
 
@@ -101,11 +104,13 @@ class RunRepair:
         images = open_images(o)
         found: dict[tuple[str, str], ModelRepair] = {}
         skipped: dict[str, Any] = {}
-        for model in self._models():
+        models = self._models()
+        predictors, without = self._predictors(models)
+        for model in models:
             drawn = self._drawn(images, model)
             skipped |= drawn.skipped
             for one in drawn.slices:
-                found[model.name, one.name] = self._measured(model, one)
+                found[model.name, one.name] = self._measured(model, one, predictors.get(model.name))
                 skipped |= found[model.name, one.name].images.skipped
         facts = {
             "data": f"{o.data} ({o.kind})",
@@ -115,7 +120,7 @@ class RunRepair:
             "background": o.rule.how,
         }
         counts = Counter(error.reason for error in skipped.values())
-        return RepairResult(facts, found, dict(counts.most_common()))
+        return RepairResult(facts, found, dict(counts.most_common()), without)
 
     def _models(self) -> list[OpenedModel]:
         names = [path.name for path in self.models]
@@ -125,6 +130,29 @@ class RunRepair:
         if self.request.untrained:
             found.insert(1, self._opened(self.models[0], untrained=0))
         return found
+
+    def _predictors(
+        self, models: Sequence[OpenedModel]
+    ) -> tuple[dict[str, HiddenPredictor], dict[str, str]]:
+        """Predictors by model where they are asked for, and why others have none.
+
+        Raises:
+            ValueError: they are asked for and no model has one.
+        """
+        found: dict[str, HiddenPredictor] = {}
+        without: dict[str, str] = {}
+        for model in models if "predictor" in self.request.tables else ():
+            try:
+                found[model.name] = HiddenPredictor.of(model.whole)
+            except NoPredictor as error:
+                without[model.name] = str(error)
+        if without and not found:
+            listed = "; ".join(f"{name}: {why}" for name, why in without.items())
+            raise ValueError(
+                f"No model has a predictor of hidden tokens that can be measured ({listed}). Give "
+                "a run folder of Causal-JEPA or V-JEPA 2, or leave out the table predictor."
+            )
+        return found, without
 
     def _opened(self, path: Path, untrained: int | None = None) -> OpenedModel:
         o = self.request
@@ -143,7 +171,9 @@ class RunRepair:
         sizes = [SliceSize.parse(text) for text in o.slices]
         return draw_slices(images, sizes, fit=fit, grid=model.encoder.grid, seed=o.seed)
 
-    def _measured(self, model: OpenedModel, one: ImageSlice) -> ModelRepair:
+    def _measured(
+        self, model: OpenedModel, one: ImageSlice, predictor: HiddenPredictor | None
+    ) -> ModelRepair:
         o, name, encoder = self.request, model.name, model.encoder
         asked = set(o.tables)
         images = OccludedImages.make(one.items, encoder.grid, o.rule)
@@ -156,6 +186,7 @@ class RunRepair:
             if "geometry" in asked
             else []
         )
+        budgets = measure_budgets(encoder, one.items, o.rule, **shared) if "budget" in asked else []
         sweep = None
         if "sweep" in asked:
             folder = self.store / f"sweep_{name}_{one.name}".replace(" ", "_").replace(",", "")
@@ -177,6 +208,8 @@ class RunRepair:
             proxy=proxy_errors(encoder, images, batch_size=o.batch_size)
             if "proxy" in asked
             else None,
+            budgets=tuple(budgets),
+            predictor=hidden_errors(predictor, images, **shared) if predictor else None,
         )
 
 

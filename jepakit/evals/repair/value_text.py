@@ -28,6 +28,14 @@ def fraction_text(value: float | None) -> str:
     return UNDEFINED if value is None else f"{value:.4f}"
 
 
+def share_text(value: float) -> str:
+    """A signed share with a decimal, or two digits where it is small: +12.3%, -0.042%."""
+    decimals = 1
+    while decimals < 5 and 0 < abs(value) * 100 < 10 ** (1 - decimals):
+        decimals += 1
+    return f"{value + 0.0:+.{decimals}%}" if round(value, 7) else "0%"
+
+
 def p_text(p: float) -> str:
     """A p value."""
     return f"{p:.4f}" if p >= 0.001 else f"{p:.1g}"

@@ -131,3 +131,16 @@ def test_refusals():
         LatentLoss(beta=0.0)
     with pytest.raises(ValueError, match=r"one value per kept token \(7\), got 6"):
         sample_mean(torch.zeros(6), ragged()[2])
+
+
+@pytest.mark.parametrize("form", ["norm", "elementwise"])
+def test_tokens_before_they_are_averaged(form):
+    predicted, target, packing = ragged()
+    loss = LatentLoss(form)
+    tokens = loss.tokens(predicted, target)
+    assert tokens.shape == (7,)
+    expected = per_sample(tokens.tolist(), packing)
+    assert loss(predicted, target, packing).item() == pytest.approx(expected, rel=1e-6)
+    single = torch.cat([loss.tokens(predicted[i : i + 1], target[i : i + 1]) for i in range(7)])
+    torch.testing.assert_close(tokens, single)
+    assert tokens[0] < tokens[-1]

@@ -85,7 +85,7 @@ def written(result, tmp_path_factory):
     return folder, paths
 
 
-KINDS = ("masks", "rescue", "sweep", "rectangles", "geometry", "proxy")
+KINDS = ("masks", "examples", "rescue", "sweep", "rectangles", "geometry", "proxy")
 NAMES = {"advantage", "drift", *(f"{kind}_{name}" for kind in KINDS for name in ("8x3", "4x3"))}
 
 
@@ -302,7 +302,7 @@ def test_lede():
 
 def test_a_lean_study_has_sections_for_its_numbers_only():
     result = study(lean=True)
-    figures = dict.fromkeys(["masks_8x3", "advantage", "drift"], Figure((1, 1)))
+    figures = dict.fromkeys(["masks_8x3", "examples_8x3", "advantage", "drift"], Figure((1, 1)))
     titles = [section.title for section in repair_sections(result, {}, figures)]
     assert titles == [
         "What was hidden",

@@ -1,0 +1,1 @@
+"""How much is hidden, and in what shape: rescue by token budget and footprint (Figure 6)."""
