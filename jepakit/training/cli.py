@@ -134,9 +134,8 @@ class TrainCLI(LightningCLI):
             if self.config["start_from"]:  # a checkpoint to resume from then replaces the weights
                 fill(self.model, RunFolder(Path(self.config["start_from"])))
             elif self.model.needs_weights and not (self.checkpoint or self.config["dry_run"]):
-                raise ValueError(
-                    f"{self.model.needs_weights}: pass --start_from RUN, the run of the first stage."
-                )
+                why = self.model.needs_weights
+                raise ValueError(f"{why}: pass --start_from RUN, the run of the first stage.")
         except (ValueError, FileNotFoundError, MisconfigurationException) as error:
             self.parser.error(str(error))
 
