@@ -70,7 +70,7 @@ def tree() -> str:
                 note = first_line(package) if package.exists() else ""
                 lines.append(f"{'  ' * depth}{folder}/  {note}".rstrip())
         if path.name != "__init__.py":
-            lines.append(f"{'  ' * (len(path.parts) - 1)}{path.name:<24}{first_line(ROOT / path)}")
+            lines.append(f"{'  ' * (len(path.parts) - 1)}{path.name:<23} {first_line(ROOT / path)}")
     return "\n".join(lines) + "\n"
 
 

@@ -103,11 +103,8 @@ def extract_sites(
     for part in windows:
         run_window(encoder, clip.frames, part, values, tubelet=grid_tubelet(clip, grid), tick=watch)
     watch.finish()
-    described = "whole clip" if len(windows) == 1 else f"{len(windows)} windows of {length} frames"
-    if discard and len(windows) > 1:
-        described += f", {discard} edge slices discarded"
     facts = facts_of(model, clip) | {
-        "passes": described,
+        "passes": _described(windows, discard),
         "seconds": f"{time.perf_counter() - began:.2f}",
     }
     return {
@@ -122,6 +119,13 @@ def extract_sites(
         )
         for name, value in values.items()
     }
+
+
+def _described(windows: Sequence[Window], discard: int) -> str:
+    if len(windows) == 1:
+        return "whole clip"
+    text = f"{len(windows)} windows of {windows[0].stop - windows[0].start} frames"
+    return f"{text}, {discard} edge slices discarded" if discard else text
 
 
 def encode_frames(

@@ -1,0 +1,1 @@
+"""Ways to look at a clip, each a function from latents to pictures, tables and files."""
