@@ -96,27 +96,20 @@ def extract_sites(
     length = windows[0].stop - windows[0].start
     encoder = model.fitted(length, clip.size)
     grid = model.grid_of(len(clip), clip.size)
+    tubelet = grid_tubelet(clip, grid)
     values = {
         name: np.empty((*grid, site_width(model.encoder, name)), dtype=np.float32) for name in names
     }
     watch = _Watch(len(windows) * (model.depth + 1), progress, cancelled)
     for part in windows:
-        run_window(encoder, clip.frames, part, values, tubelet=grid_tubelet(clip, grid), tick=watch)
+        run_window(encoder, clip.frames, part, values, tubelet=tubelet, tick=watch)
     watch.finish()
     facts = facts_of(model, clip) | {
         "passes": _described(windows, discard),
         "seconds": f"{time.perf_counter() - began:.2f}",
     }
     return {
-        name: Latents(
-            values=value,
-            clip=clip,
-            tubelet=grid_tubelet(clip, grid),
-            patch=model.patch,
-            site=name,
-            model=model.name,
-            facts=facts,
-        )
+        name: Latents(value, clip, tubelet, model.patch, name, model.name, facts)
         for name, value in values.items()
     }
 
