@@ -7,11 +7,13 @@ import os
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from explorer.app.safety import (
     HEADERS,
+    MAX_UPLOAD_BYTES,
     PASSWORD_VARIABLE,
     SETTINGS,
     Headers,
@@ -23,6 +25,7 @@ from explorer.app.safety import (
     read_password,
     sweep,
 )
+from explorer.app.serve import serve
 
 
 @pytest.mark.parametrize(
@@ -91,6 +94,23 @@ def test_doors_are_closed_before_gradio_comes(
     assert os.environ["HF_HUB_OFFLINE"] == "1"
     assert os.environ["GRADIO_TEMP_DIR"] == str(tmp_path)
     assert "127.0.0.1" in os.environ["NO_PROXY"].split(",")
+
+
+def test_what_gradio_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Mock()
+    monkeypatch.setattr("explorer.app.page.build_page", lambda *_args, **_options: page)
+    monkeypatch.setattr("explorer.app.serve.close_doors", lambda _served: None)
+    monkeypatch.setattr("explorer.app.studio.Studio.open_first", lambda _studio: None)
+    serve(artifacts=str(tmp_path))
+    told = page.launch.call_args.kwargs
+    assert page.queue.call_args.kwargs["api_open"] is False
+    assert told["server_name"] == "127.0.0.1"
+    assert told["share"] is False
+    assert told["allowed_paths"] == []
+    assert told["show_error"] is False
+    assert told["max_file_size"] == MAX_UPLOAD_BYTES
+    assert told["enable_monitoring"] is False
+    assert told["auth"] is None
 
 
 def test_old_files_go_and_links_are_not_followed(tmp_path: Path) -> None:

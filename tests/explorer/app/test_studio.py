@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_studio import CHOICE, extracted, small_studio
+from new_run import write_tiny_run
 
 from explorer.app.studio import Choice, Studio
 from explorer.extraction import ExtractionCancelledError
@@ -45,6 +46,17 @@ def test_the_baseline_is_an_untrained_network_on_the_same_clip(studio: Studio) -
     untrained = extracted(studio, choice=Choice(CHOICE.model, "untrained"))
     assert np.array_equal(studio.exhibit(untrained).latents.values, baseline.values)
     assert studio.baseline(untrained) is None
+
+
+def test_each_encoder_of_a_run_is_its_own(tmp_path: Path) -> None:
+    write_tiny_run(tmp_path / "runs" / "tiny")
+    studio = Studio(tmp_path / "runs", tmp_path / "artifacts")
+    (entry,) = [one for one in studio.catalogue.entries() if one.title == "tiny"]
+    hashes = {
+        weights: studio.open(Choice(entry.id, weights)).weights_hash
+        for weights in ("target", "context", "untrained")
+    }
+    assert len(set(hashes.values())) == 3
 
 
 def test_an_unknown_model_is_told(studio: Studio) -> None:
