@@ -83,6 +83,8 @@ class TestExport:
         assert lines[0].startswith("object,slice,frames,row,column,x,y,score")
         assert len(lines) == 1 + 8
         assert "windows-windows.csv" in names
+        trained, twin = json.loads((tmp_path / "latent-video-1.facts.json").read_text()).values()
+        assert trained != twin
 
     def test_an_unknown_model_lists_those_that_are(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -17,8 +17,10 @@ from explorer.markup import part_files, part_html, parts_html
 from explorer.pictures import VideoBytes
 from explorer.report import explorer_report, provenance
 from explorer.tour import VIEWS, Subject, tour
+from explorer.tracking import Query, track
 from explorer.view import Cloud, Movie, Picture, View
 from explorer.view_files import write_view
+from explorer.views.following import following
 from jepakit.evals.report import Facts, Figure, Table, Text
 
 SLOW = ("what-if", "surprise", "futures", "windows", "specialists", "two-models")
@@ -67,6 +69,26 @@ class TestMarkup:
         table = part_files(Table(["a"], [["1"]]))[".table.json"]
         assert json.loads(table) == {"header": ["a"], "rows": [["1"]]}
         assert part_files(Text("only words")) == {}
+
+
+class TestNumbers:
+    def test_a_followed_thing_is_off_by_tokens(self, subject: Subject) -> None:
+        latents, truth = subject.latents, subject.clip.truth
+        assert truth is not None
+        row, column = truth.centres[0, 0]
+        query = Query((latents.token_at(float(column), float(row), 0),))
+        (path,) = track(latents, [query])
+        middles = truth.centres[0].reshape(len(path.tokens), latents.tubelet, 2).mean(axis=1)
+        pixels = np.median(np.linalg.norm(path.pixels - middles, axis=1))
+        (facts,) = [one for one in following(latents, [query]).parts if isinstance(one, Facts)]
+        wanted = f"{pixels / latents.patch:.1f} tokens off (median)"
+        assert facts.values == {f"object 1 against {truth.names[0]}": wanted}
+
+    @pytest.mark.slow
+    def test_the_other_clip_is_another(self, subject: Subject) -> None:
+        (figure,) = [one for one in VIEWS["futures"](subject).parts if isinstance(one, Figure)]
+        told = dict(re.findall(r"(true future|another clip) ([\d.]+)", figure.alt))
+        assert told["true future"] != told["another clip"]
 
 
 class TestTour:
