@@ -24,8 +24,8 @@ from jepakit.evals.report import Facts, Figure, Table, Text
 SENTENCE = (
     "Two windows of the clip overlap, each encoded by itself. The frames they share are the same "
     "pixels; only what surrounds them differs. Every row of a heat map is a token, every column a "
-    "dimension: white is no difference. An untrained encoder has a flat profile, so an edge in "
-    "that of the trained one was learned."
+    "dimension: white is no difference. What an untrained "
+    "encoder shows as well was not learned: positions that are added to tokens tell it the time."
 )
 
 
