@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo plan test test-slow lint bench clean
+.PHONY: help demo explore plan test test-slow lint bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,6 +26,9 @@ demo: $(ENVIRONMENT) ## official PHYRE physics -> shards -> training -> probe ->
 	$(RUN) train.py --config configs/cjepa/demo.yaml --name demo --resume auto
 	$(RUN) evaluate.py probe runs/demo --data datasets/demo
 	$(RUN) evaluate.py report runs/demo --data datasets/demo
+
+explore: $(ENVIRONMENT) ## look inside a video model in the browser, at http://127.0.0.1:7860
+	$(RUN) explore.py
 
 plan: $(ENVIRONMENT) ## push world -> encoder -> world model -> 200 planned tasks -> runs/push_dynamics/planning/report.html
 	$(RUN) plan.py --config configs/plan/push_demo.yaml
