@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_BENCHES = {"__init__", "__main__", "harness", "configured", "craft_answers"}
+NOT_BENCHES = {"__init__", "__main__", "harness", "configured", "craft_answers", "hostile_files"}
 
 
 def main() -> None:
