@@ -111,7 +111,7 @@ class NativeEncoder:
             encoded = self.encoder.resume(
                 stream.flatten(0, 1),
                 packing,
-                after=self._own(after),
+                after=own_name(after),
                 capture=capture,
                 edits=own_edits,
             )
@@ -129,12 +129,12 @@ class NativeEncoder:
             raise ValueError(f"{self.name} has no class tokens to edit: {sorted(prefix_edits)}.")
         points = stream_points(self.depth)
         check_sites({*record, *(edits or {})}, self.sites[self.sites.index(points[first]) :])
-        capture = [self._own(site) for site in {*points[first:], *record}]
-        return capture, {self._own(site): edit for site, edit in (edits or {}).items()}
+        capture = [own_name(site) for site in {*points[first:], *record}]
+        return capture, {own_name(site): edit for site, edit in (edits or {}).items()}
 
     def _recorded(self, encoded: Encoded, first: int, record: Collection[str]) -> Recorded:
         def dense(site: str) -> Tensor:
-            value = encoded.captured[self._own(site)]
+            value = encoded.captured[own_name(site)]
             return value.unflatten(0, (encoded.packing.batch, -1))
 
         stream = torch.stack([dense(name) for name in stream_points(self.depth)[first:]])
@@ -142,8 +142,10 @@ class NativeEncoder:
         recorded = Recorded(stream, values, stream[:, :, :0], first=first)
         return check_finite(recorded, self.sites)
 
-    def _own(self, site: str) -> str:
-        if site in (EMBED, FINAL):
-            return NORM if site == FINAL else EMBED
-        number, part = site.split(".")
-        return block_prefix(int(number)) + OWN_PARTS.get(part, part)
+
+def own_name(site: str) -> str:
+    """The name that our encoders have for a site."""
+    if site in (EMBED, FINAL):
+        return NORM if site == FINAL else EMBED
+    number, part = site.split(".")
+    return block_prefix(int(number)) + OWN_PARTS.get(part, part)

@@ -11,11 +11,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from jepakit.batch import TokenMasks
-from jepakit.interp.adapters.native import OWN_PARTS
+from jepakit.interp.adapters.native import own_name
 from jepakit.interp.patch_plans import PatchPlan
-from jepakit.interp.patchable import EMBED, PARTS, all_sites, check_sites
+from jepakit.interp.patchable import PARTS, all_sites, check_sites
 from jepakit.nn.edits import Edit
-from jepakit.nn.stretch import block_prefix, stream_names
+from jepakit.nn.stretch import stream_names
 from jepakit.nn.vit import VisionTransformer
 from jepakit.packing import Packing
 
@@ -122,11 +122,3 @@ def block_sites(depth: int, parts: Sequence[str]) -> list[str]:
     if unknown := sorted(set(parts) - set(PARTS)):
         raise ValueError(f"Unknown parts {unknown}; a block has {', '.join(PARTS)}.")
     return [f"{block}.{part}" for block in range(depth) for part in parts]
-
-
-def own_name(site: str) -> str:
-    """The name that the encoder has for a site."""
-    if site == EMBED:
-        return EMBED
-    number, part = site.split(".")
-    return block_prefix(int(number)) + OWN_PARTS.get(part, part)

@@ -11,8 +11,8 @@ from jepakit.evals.repair.predictor.visible_runs import (
     VisibleRun,
     block_sites,
     clean_values,
-    own_name,
 )
+from jepakit.interp.adapters.native import own_name
 from jepakit.nn.edits import Edit
 
 PARTS = ("q", "k", "v", "attn", "mlp_hidden", "mlp", "resid")
