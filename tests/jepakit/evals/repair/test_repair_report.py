@@ -4,10 +4,10 @@ import io
 import json
 import re
 from html import unescape
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from html_words import HtmlWords
 from matplotlib.figure import Figure
 from rich.console import Console
 from synthetic_repair import FRESH, TRAINED, study
@@ -46,19 +46,6 @@ SINGLE_CELL = f"{SINGLE}\n3.mlp_hidden".replace(" ", "\u00a0")
 EVIL = '<script src="https://example.org/x.js">|`*'
 
 
-class Words(HTMLParser):
-    def __init__(self):
-        super().__init__(convert_charrefs=True)
-        self.tags, self.text, self.addresses = set(), "", []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.addresses += [v or "" for k, v in attrs if k in ("src", "srcset", "href", "action")]
-
-    def handle_data(self, data):
-        self.text += data
-
-
 def untested(sweep, **_):
     """In place of 20 000 flips for each of 288 sites."""
     p = np.linspace(0, 1, sweep.mean.size).reshape(sweep.mean.shape)
@@ -91,9 +78,7 @@ NAMES = {"advantage", "drift", *(f"{kind}_{name}" for kind in KINDS for name in 
 
 @pytest.fixture(scope="module")
 def page(written):
-    words = Words()
-    words.feed((written[0] / "repair.html").read_text())
-    return words
+    return HtmlWords((written[0] / "repair.html").read_text())
 
 
 @pytest.fixture(scope="module")

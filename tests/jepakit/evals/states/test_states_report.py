@@ -3,9 +3,9 @@
 import io
 import re
 from html import unescape
-from html.parser import HTMLParser
 
 import pytest
+from html_words import HtmlWords
 from matplotlib.figure import Figure
 from rich.console import Console
 from synthetic_study import CAVEATS, IMPOSSIBLE, UNDEFINED, study
@@ -38,19 +38,6 @@ from jepakit.evals.states.study_tables import (
 EVIL = '<script src="https://example.org/x.js">|`*'
 
 
-class Words(HTMLParser):
-    def __init__(self):
-        super().__init__(convert_charrefs=True)
-        self.tags, self.text, self.addresses = set(), "", []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.addresses += [v or "" for k, v in attrs if k in ("src", "srcset", "href", "action")]
-
-    def handle_data(self, data):
-        self.text += data
-
-
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("states")
@@ -65,9 +52,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(written):
-    words = Words()
-    words.feed((written[0] / "states.html").read_text())
-    return words
+    return HtmlWords((written[0] / "states.html").read_text())
 
 
 @pytest.fixture(scope="module")

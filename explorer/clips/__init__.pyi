@@ -1,0 +1,17 @@
+from .default_scene import default_clip as default_clip
+from .generated import generated_clips as generated_clips
+from .generated import scene_clip as scene_clip
+from .limits import UnusableVideo as UnusableVideo
+from .limits import VideoFacts as VideoFacts
+from .limits import VideoLimits as VideoLimits
+from .names import safe_name as safe_name
+from .probing import probe_video as probe_video
+from .reading import read_clip as read_clip
+from .resizing import Crop as Crop
+from .resizing import crop_and_resize as crop_and_resize
+from .storage import StoredVideo as StoredVideo
+from .storage import remove_old as remove_old
+from .storage import stored_path as stored_path
+from .storage import stored_video as stored_video
+from .storage import stored_videos as stored_videos
+from .uploads import accept_upload as accept_upload
