@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 from jepakit.evals.tables.progress import clock
 from jepakit.evals.tables.runs import TableRun
 from jepakit.evals.tables.scale import Scale
-from jepakit.evals.tables.stage import Record
+from jepakit.evals.tables.stage import TRAIN, Record
 from jepakit.training.versions import versions
 
 SEEDS_TEXT = {
@@ -55,17 +56,24 @@ def hardware() -> str:
 
 
 def times(runs: list[TableRun]) -> str:
-    """Wall and processor time of all stages, and the mean of each."""
+    """Wall and processor time of all stages run for this table, and the mean of each."""
     records: dict[str, list[Record]] = {}
+    taken: Counter[str] = Counter()
     for run in runs:
         for name, record in run.records().items():
-            records.setdefault(name, []).append(record)
+            if record.taken_from:
+                taken[record.taken_from] += name == TRAIN
+            else:
+                records.setdefault(name, []).append(record)
     every = [record for own in records.values() for record in own]
     wall, cpu = sum(r.wall_s for r in every), sum(r.cpu_s for r in every)
     means = [
         f"{name} {clock(sum(r.wall_s for r in own) / len(own))}" for name, own in records.items()
     ]
-    return f"{clock(wall)} of commands, {clock(cpu)} of processors; means: {', '.join(means)}"
+    told = f"{clock(wall)} of commands, {clock(cpu)} of processors"
+    if means:
+        told += f"; means: {', '.join(means)}"
+    return told + "".join(f"; trainings of {table}: {n}" for table, n in taken.items())
 
 
 def _gpu() -> str:

@@ -18,6 +18,7 @@ from jepakit.evals.tables.runner import TableRunner
 from jepakit.evals.tables.runs import Planner, TablePlan
 from jepakit.evals.tables.scale import Scale, read_scale
 from jepakit.evals.tables.stage import locked
+from jepakit.evals.tables.taken_over import take_over
 
 TABLES = Path("configs/tables")
 MARK = "about.json"
@@ -87,6 +88,8 @@ class MakeTable:
     def __call__(self) -> tuple[TableResult, list[Path]]:
         """Make what is missing, write the table whenever a run is through, and at the end.
 
+        Runs that another table beside this one has trained are copied.
+
         Raises:
             ValueError: see the parts; nothing is trained then.
             KeyboardInterrupt: stopped; a second call goes on.
@@ -104,6 +107,8 @@ class MakeTable:
                 threads=self.size.threads,
             )
             runner.refuse_changed(redo=self.options.redo)
+            for name, table in take_over(runner.runs, self.folder.parent).items():
+                print(f"{name} is copied from {table}, which trained the same", flush=True)  # noqa: T201
             runner.run(told=lambda: self._write(plan, data) and None)
             return self._write(plan, data)
 

@@ -48,6 +48,7 @@ class Record:
         wall_s: seconds of wall time, all finished attempts together.
         cpu_s: seconds of processor time, those of its own processes included.
         message: its last words, if it failed.
+        taken_from: the table that ran it, if it was another.
     """
 
     fingerprint: str
@@ -55,6 +56,7 @@ class Record:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     message: str = ""
+    taken_from: str = ""
 
 
 class StageFolder:

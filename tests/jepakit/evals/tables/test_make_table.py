@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from toy_table import SCALE, TABLE, calls, make, write_repository
+from toy_table import SCALE, TABLE, calls, changed, make, write_repository
 
 import evaluate
 from jepakit.evals.tables.make_table import MakeTable
@@ -27,10 +27,6 @@ RUNS = ["full-s0", "less-s0", "full-s1", "less-s1"]
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return write_repository(tmp_path)
-
-
-def changed(base: dict[str, Any], **top: Any) -> dict[str, Any]:
-    return json.loads(json.dumps(base)) | top
 
 
 def cells(root: Path, out: str = OUT) -> Any:

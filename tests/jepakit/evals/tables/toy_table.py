@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,11 @@ SCALE: dict[str, Any] = {
     "values": {"usual": 2},
     "measures": {"score": {"command": "score --data {clips}", "scores": {"score": "score.json"}}},
 }
+
+
+def changed(base: dict[str, Any], **top: Any) -> dict[str, Any]:
+    """A copy with other top-level entries."""
+    return json.loads(json.dumps(base)) | top
 
 
 def write_repository(root: Path, table: Any = TABLE, scale: Any = SCALE) -> Path:
