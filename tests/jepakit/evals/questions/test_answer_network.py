@@ -67,6 +67,16 @@ def test_standardised_tokens_have_no_mean_and_no_scale():
     constant = torch.ones_like(seen)
     net.standardise(constant)
     assert net(BATCH, constant).isfinite().all()
+    torch.testing.assert_close(net(BATCH, constant + 5), net(BATCH, constant))
+
+
+def test_pooled_question_and_clip_are_multiplied():
+    net = network("bag", "pooled")
+    with torch.no_grad():
+        net.hidden.weight[:, : 2 * 8] = 0  # only the product is read
+    first, second = net(BATCH, clips())[:2]  # two questions about one clip
+    assert not torch.allclose(first, second)
+    torch.testing.assert_close(*net(BATCH, None)[:2])
 
 
 def slow_layer(layer, x, seen, questions, clip):

@@ -89,7 +89,8 @@ def test_selection_clips_are_never_learnt_from(learnt, monkeypatch):
 
     monkeypatch.setattr(ReadQuestions, "about", note)
     monkeypatch.setattr(training, "answered", check)
-    train_reader(tokens, questions, vocabulary, SMALL, seed=0)
+    reader = train_reader(tokens, questions, vocabulary, SMALL, seed=0)
+    torch.testing.assert_close(reader.network.mean, tokens[sorted(drawn)].mean(dim=(0, 1)))
     assert len(checked) == 8
     assert not drawn & checked
     assert drawn | checked == set(range(40))
