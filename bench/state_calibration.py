@@ -17,10 +17,10 @@ from scipy.stats import kstest
 
 from bench.harness import emit, show
 from jepakit.evals.permutation_tests import permutation_p
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.layer_curve import LayerCurve
-from jepakit.evals.states.pipeline_null import pipeline_effect, pipeline_null
-from jepakit.evals.states.portability import portability
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.effects.pipeline_null import pipeline_effect, pipeline_null
+from jepakit.evals.states.effects.portability import portability
+from jepakit.evals.states.probes.layer_curve import LayerCurve
 from jepakit.evals.states.run_states import PROXY_TURN, PROXY_TURNED_SNR, proxy_activations
 from jepakit.evals.states.settings import StudySettings
 from jepakit.evals.states.study import Study

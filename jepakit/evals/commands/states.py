@@ -112,7 +112,7 @@ def states(
     """
     from rich.progress import Progress
 
-    from jepakit.evals.states.results_page import print_states, write_states
+    from jepakit.evals.states.page.results_page import print_states, write_states
     from jepakit.evals.states.run_states import RunStates, StatesRequest, study_proxy
     from jepakit.evals.states.settings import StudySettings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jepakit.evals.states.activations import Activations
+from jepakit.evals.states.clips.activations import Activations
 from jepakit.evals.states.result import PortableRow
 from jepakit.evals.states.settings import StudySettings
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int
 
-from jepakit.evals.states.layer_curve import INNER_FOLDS
-from jepakit.evals.states.portability import QUARTERS
+from jepakit.evals.states.effects.portability import QUARTERS
+from jepakit.evals.states.probes.layer_curve import INNER_FOLDS
+from jepakit.evals.states.probes.splits import kfold, parts_of
 from jepakit.evals.states.settings import StudySettings
-from jepakit.evals.states.splits import kfold, parts_of
 
 
 def refuse_impossible(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from jepakit.evals.states.portability import Portability
-from jepakit.evals.states.state_subspaces import Method
+from jepakit.evals.states.effects.portability import Portability
+from jepakit.evals.states.probes.state_subspaces import Method
 from jepakit.evals.statistics import Interval
 
 

@@ -11,20 +11,24 @@ import numpy as np
 import torch
 from rich.progress import Progress
 
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.clip_sets import Data, TracedClips, TracedMotion, traced_clips
-from jepakit.evals.states.cross_model import CrossModel, cross_model
-from jepakit.evals.states.encoder_activations import run_encoder, traced_activations
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.clips.clip_sets import Data, TracedClips, TracedMotion, traced_clips
+from jepakit.evals.states.clips.encoder_activations import run_encoder, traced_activations
+from jepakit.evals.states.effects.cross_model import CrossModel, cross_model
+from jepakit.evals.states.effects.network_effects import NetworkEffects, network_effects
+from jepakit.evals.states.effects.portability import Portability, PortabilitySettings, portability
+from jepakit.evals.states.effects.variables import (
+    VariablesResult,
+    compare_variables,
+    motion_variables,
+)
 from jepakit.evals.states.feasibility import refuse_impossible
-from jepakit.evals.states.layer_curve import layer_curve
-from jepakit.evals.states.network_effects import NetworkEffects, network_effects
-from jepakit.evals.states.portability import Portability, PortabilitySettings, portability
+from jepakit.evals.states.probes.layer_curve import layer_curve
+from jepakit.evals.states.probes.splits import parts_of
+from jepakit.evals.states.probes.state_subspaces import Recipe
 from jepakit.evals.states.result import StudyResult
 from jepakit.evals.states.settings import StudySettings
-from jepakit.evals.states.splits import parts_of
-from jepakit.evals.states.state_subspaces import Recipe
 from jepakit.evals.states.study import Study
-from jepakit.evals.states.variables import VariablesResult, compare_variables, motion_variables
 from jepakit.interp.structured_proxy import structured_proxy
 from jepakit.nn.stretch import stream_names
 from jepakit.nn.vit import VisionTransformer

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from jepakit.evals.states.ablation_effects import CONTROLS, Control
-from jepakit.evals.states.splits import Protocol
-from jepakit.evals.states.state_subspaces import Method
+from jepakit.evals.states.effects.ablation_effects import CONTROLS, Control
+from jepakit.evals.states.probes.splits import Protocol
+from jepakit.evals.states.probes.state_subspaces import Method
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class StudySettings:
     """How a variable is looked for, intervened on and carried over.
 
     Attributes:
-        protocol: see :func:`jepakit.evals.states.splits.parts_of`.
+        protocol: see :func:`jepakit.evals.states.probes.splits.parts_of`.
         folds: of the cross-fitting.
         layer: where to intervene; ``auto`` takes, in each round, the earliest layer within one
             standard error of the best, chosen on that round's training clips alone.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from jepakit.evals.states.activations import Activations
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.probes.sparse_probe import SparseProbe
+from jepakit.evals.states.probes.splits import kfold
 from jepakit.evals.states.result import SparseLayer
-from jepakit.evals.states.sparse_probe import SparseProbe
-from jepakit.evals.states.splits import kfold
 
 PATH = (0.01, 0.03, 0.1, 0.3, 1.0)
 

@@ -11,24 +11,24 @@ from jaxtyping import Float
 from rich.progress import Progress
 
 from jepakit.evals.permutation_tests import permutation_p
-from jepakit.evals.states.ablation_effects import (
+from jepakit.evals.states.caveats import caveats_of
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.effects.ablation_effects import (
     CAUSAL,
     AblationEffects,
     AblationSettings,
     ablation_effects,
 )
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.caveats import caveats_of
+from jepakit.evals.states.effects.patching_effects import ALPHAS, patching_effects, steering_sweep
+from jepakit.evals.states.effects.pipeline_null import pipeline_effect, pipeline_null
+from jepakit.evals.states.effects.portability import PortabilitySettings, portability
 from jepakit.evals.states.feasibility import refuse_impossible
-from jepakit.evals.states.layer_curve import INNER_FOLDS, LayerCurve, layer_curve
-from jepakit.evals.states.patching_effects import ALPHAS, patching_effects, steering_sweep
-from jepakit.evals.states.pipeline_null import pipeline_effect, pipeline_null
-from jepakit.evals.states.portability import PortabilitySettings, portability
+from jepakit.evals.states.probes.layer_curve import INNER_FOLDS, LayerCurve, layer_curve
+from jepakit.evals.states.probes.splits import Part, parts_of
+from jepakit.evals.states.probes.state_subspaces import Recipe
 from jepakit.evals.states.result import EffectRow, PortableRow, StudyResult
 from jepakit.evals.states.settings import StudySettings
 from jepakit.evals.states.sparse_curve import sparse_curve
-from jepakit.evals.states.splits import Part, parts_of
-from jepakit.evals.states.state_subspaces import Recipe
 from jepakit.evals.statistics import Interval, Resampling
 from jepakit.interp.effects import causal_effect_ratio
 from jepakit.seeds import derive_seed

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jepakit.evals.states.portability import Portability
+from jepakit.evals.states.effects.portability import Portability
 from jepakit.evals.states.result import EffectRow, PortableRow, SparseLayer, StudyResult
 from jepakit.evals.statistics import Interval
 from jepakit.evals.strict_json import plain

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import yaml
 
-from jepakit.evals.states.activations import Activations
+from jepakit.evals.states.clips.activations import Activations
 from jepakit.training.checkpoint_io import DurableCheckpointIO
 from jepakit.training.runs import build_run
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from jepakit.evals.states.caveats import CEILING, IDENTITY, IN_SAMPLE, OVERLAP, RANDOM_WEAK
-from jepakit.evals.states.portability import Portability
+from jepakit.evals.states.effects.portability import Portability
 from jepakit.evals.states.result import EffectRow, PortableRow, SparseLayer, StudyResult
 from jepakit.evals.statistics import Interval
 from jepakit.interp.alignment import RetainedEffect

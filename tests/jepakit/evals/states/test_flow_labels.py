@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from jepakit.evals.states.flow_labels import FlowRule, flow_direction, optical_flow
+from jepakit.evals.states.clips.flow_labels import FlowRule, flow_direction, optical_flow
 from worlds.motion import MotionClips
 
 EIGHT = FlowRule(directions=8)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jepakit.evals.states.layer_names import place_of_block, short_name, tick_names
+from jepakit.evals.states.page.layer_names import place_of_block, short_name, tick_names
 
 
 def blocks(*numbers):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.clip_sets import TracedMotion
-from jepakit.evals.states.dense_probe import DenseProbe
-from jepakit.evals.states.network_effects import network_effects
-from jepakit.evals.states.splits import parts_of
-from jepakit.evals.states.state_subspaces import Recipe, state_subspace
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.clips.clip_sets import TracedMotion
+from jepakit.evals.states.effects.network_effects import network_effects
+from jepakit.evals.states.probes.dense_probe import DenseProbe
+from jepakit.evals.states.probes.splits import parts_of
+from jepakit.evals.states.probes.state_subspaces import Recipe, state_subspace
 from jepakit.interp.traces import read_pools
 from jepakit.nn import Edit, VisionTransformer
 from worlds.motion import MotionClips
@@ -115,7 +115,7 @@ def test_batches_change_nothing(activations, batch_size):
 
 def test_the_donor_gives_its_pooled_part_to_every_token(activations):
     """A donor patched into all tokens makes the pooled part that of the donor."""
-    from jepakit.evals.states.network_effects import _donation
+    from jepakit.evals.states.effects.network_effects import _donation
 
     basis = torch.linalg.qr(torch.randn(24, 3, dtype=torch.float64)).Q
     tokens, donors = torch.randn(5, 8, 24), torch.randn(5, 24, dtype=torch.float64)

@@ -9,7 +9,7 @@ import pytest
 from planted_states import write_run
 
 from jepakit.evals.commands.states import StatesOptions, states
-from jepakit.evals.states.encoder_activations import run_encoder
+from jepakit.evals.states.clips.encoder_activations import run_encoder
 from jepakit.evals.states.run_states import (
     PROXY,
     TRAINED,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from jepakit.batch import BatchRequest
-from jepakit.evals.states.clip_sets import TracedMotion, TracedVideos, traced_clips
+from jepakit.evals.states.clips.clip_sets import TracedMotion, TracedVideos, traced_clips
+from jepakit.evals.states.clips.video_clips import VideoClips
 from jepakit.evals.states.run_states import StatesRequest
-from jepakit.evals.states.video_clips import VideoClips
 from jepakit.interp.clip_set import ClipSet, check_clips
 from worlds.motion import DIRECTIONS, PERTURBATIONS, MotionClips
 

@@ -5,18 +5,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from jepakit.evals.states.ablation_effects import (
+from jepakit.evals.states.effects.ablation_effects import (
     CONTROLS,
     AblationSettings,
     ablation_effects,
 )
-from jepakit.evals.states.patching_effects import (
+from jepakit.evals.states.effects.patching_effects import (
     balanced_pairs,
     patching_effects,
     steering_sweep,
 )
-from jepakit.evals.states.splits import parts_of
-from jepakit.evals.states.state_subspaces import Recipe
+from jepakit.evals.states.probes.splits import parts_of
+from jepakit.evals.states.probes.state_subspaces import Recipe
 from jepakit.interp.matched_subspaces import NoSuchSubspaceError, random_subspace
 
 FOUND = planted(clips=64)
@@ -110,7 +110,7 @@ def test_equal_norm_moves_as_far_as_the_ablation_and_out_of_the_subspace(monkeyp
         moves.append((h, moved, basis, directions.shape))
         return moved
 
-    target = "jepakit.evals.states.ablation_effects.equal_norm_perturbation"
+    target = "jepakit.evals.states.effects.ablation_effects.equal_norm_perturbation"
     monkeypatch.setattr(target, watch)
     for shared in (False, True):
         effects(controls=("equal_norm",), shared=shared)
@@ -138,7 +138,7 @@ def test_a_control_that_fails_in_one_round_is_left_out_and_says_why(monkeypatch)
             raise NoSuchSubspaceError("No random subspace of rank 3 will do.")
         return random_subspace(*basis.shape, rng)
 
-    target = "jepakit.evals.states.ablation_effects.energy_matched_subspace"
+    target = "jepakit.evals.states.effects.ablation_effects.energy_matched_subspace"
     monkeypatch.setattr(target, fails_later)
     found = effects(draws=1, controls=("energy", "random"))
     assert found.impossible == {"energy": "No random subspace of rank 3 will do."}

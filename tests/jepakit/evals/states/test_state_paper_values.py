@@ -2,7 +2,7 @@
 
 import pytest
 
-from jepakit.evals.states.paper_values import (
+from jepakit.evals.states.page.paper_values import (
     CCA,
     CSC,
     MEANS_4,

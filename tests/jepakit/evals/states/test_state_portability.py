@@ -5,10 +5,10 @@ import pytest
 from planted_states import noise, planted
 
 from jepakit.evals.permutation_tests import permutation_p
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.pipeline_null import pipeline_effect, pipeline_null
-from jepakit.evals.states.portability import PortabilitySettings, portability
-from jepakit.evals.states.state_subspaces import Recipe
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.effects.pipeline_null import pipeline_effect, pipeline_null
+from jepakit.evals.states.effects.portability import PortabilitySettings, portability
+from jepakit.evals.states.probes.state_subspaces import Recipe
 from jepakit.interp.alignment import noise_ceiling
 from jepakit.interp.structured_proxy import structured_proxy
 
@@ -47,12 +47,12 @@ def test_two_sets_of_clips_of_one_model_are_disjoint(monkeypatch):
     seen = []
 
     def watch(x, y, recipe, seed=0):
-        from jepakit.evals.states.state_subspaces import state_subspace
+        from jepakit.evals.states.probes.state_subspaces import state_subspace
 
         seen.append({tuple(row) for row in x.round(6)})
         return state_subspace(x, y, recipe, seed=seed)
 
-    monkeypatch.setattr("jepakit.evals.states.portability.state_subspace", watch)
+    monkeypatch.setattr("jepakit.evals.states.effects.portability.state_subspace", watch)
     found = portability(FOUND, FOUND, LAYER, LEAN)
     assert [len(rows) for rows in seen] == [24] * 4
     for first, second in zip(seen[::2], seen[1::2], strict=True):
@@ -82,7 +82,7 @@ def test_the_ceiling_is_of_as_many_clips_as_the_subspaces(monkeypatch):
         seen.append((len(x), share))
         return noise_ceiling(x, y, rank=rank, rng=rng, draws=draws, share=share)
 
-    monkeypatch.setattr("jepakit.evals.states.portability.noise_ceiling", watch)
+    monkeypatch.setattr("jepakit.evals.states.effects.portability.noise_ceiling", watch)
     portability(FOUND, FOUND, LAYER, LEAN)  # two quarters
     portability(FOUND, FOUND, LAYER, replace(LEAN, protocol="paper"))  # two halves
     portability(replace(FOUND), FOUND, LAYER, LEAN)  # the same two thirds in two models

@@ -5,11 +5,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from jepakit.evals.states.dense_probe import DenseProbe
-from jepakit.evals.states.layer_curve import LayerCurve, layer_curve
+from jepakit.evals.states.probes.dense_probe import DenseProbe
+from jepakit.evals.states.probes.layer_curve import LayerCurve, layer_curve
+from jepakit.evals.states.probes.sparse_probe import SparseProbe
+from jepakit.evals.states.probes.state_subspaces import Recipe, state_subspace
 from jepakit.evals.states.sparse_curve import PATH, sparse_curve
-from jepakit.evals.states.sparse_probe import SparseProbe
-from jepakit.evals.states.state_subspaces import Recipe, state_subspace
 
 
 def data(clips, width, classes, seed=0):

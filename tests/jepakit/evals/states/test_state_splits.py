@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from planted_states import planted
 
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.splits import kfold, parts_of
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.probes.splits import kfold, parts_of
 
 LABELS = np.arange(80) % 4
 ALONE = np.arange(80)

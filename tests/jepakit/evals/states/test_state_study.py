@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from planted_states import planted
 
-from jepakit.evals.states.ablation_effects import CONTROLS
-from jepakit.evals.states.activations import Activations
 from jepakit.evals.states.caveats import CEILING, IDENTITY, IN_SAMPLE
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.effects.ablation_effects import CONTROLS
+from jepakit.evals.states.probes.splits import parts_of
 from jepakit.evals.states.settings import StudySettings
-from jepakit.evals.states.splits import parts_of
 from jepakit.evals.states.study import Study, early_layer
 
 FOUND = planted(clips=48, width=8, layers=3)
@@ -68,7 +68,7 @@ def test_standard_error_is_that_of_cross_fitting():
 
 
 def _per_clip(settings):
-    from jepakit.evals.states.ablation_effects import AblationSettings, ablation_effects
+    from jepakit.evals.states.effects.ablation_effects import AblationSettings, ablation_effects
 
     parts = parts_of(FOUND.labels, FOUND.groups, protocol=settings.protocol, folds=2)
     asked = AblationSettings(controls=())
@@ -106,8 +106,8 @@ def test_paper_protocol_says_that_it_is_in_sample():
 
 def test_p_is_of_one_layer_in_all_rounds():
     from jepakit.evals.permutation_tests import permutation_p
-    from jepakit.evals.states.ablation_effects import AblationSettings
-    from jepakit.evals.states.pipeline_null import pipeline_effect
+    from jepakit.evals.states.effects.ablation_effects import AblationSettings
+    from jepakit.evals.states.effects.pipeline_null import pipeline_effect
 
     found = study(replace(LEAN, portable_layers=0, pairs=0, controls=()))
     usual = max(set(found.chosen), key=found.chosen.count)

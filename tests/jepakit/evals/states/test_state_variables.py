@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 from planted_states import planted
 
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.clip_sets import TracedMotion
-from jepakit.evals.states.cross_model import cross_model
-from jepakit.evals.states.state_subspaces import Recipe
-from jepakit.evals.states.variables import (
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.clips.clip_sets import TracedMotion
+from jepakit.evals.states.effects.cross_model import cross_model
+from jepakit.evals.states.effects.variables import (
     QUARTERS,
     Variable,
     compare_variables,
     motion_variables,
 )
+from jepakit.evals.states.probes.state_subspaces import Recipe
 from worlds.motion import MotionClips
 
 
@@ -47,8 +47,8 @@ def test_orthogonal_variables_do_not_hurt_each_other():
 def test_effects_of_one_variable_on_another_equal_a_loop():
     activations, variables = two_variables(strength=1.5)
     found = compare_variables(activations, variables[:2], "a", folds=3, seed=4)
-    from jepakit.evals.states.dense_probe import DenseProbe
-    from jepakit.evals.states.splits import kfold
+    from jepakit.evals.states.probes.dense_probe import DenseProbe
+    from jepakit.evals.states.probes.splits import kfold
     from jepakit.interp.subspaces import class_mean_pca
 
     x = activations.at("a")

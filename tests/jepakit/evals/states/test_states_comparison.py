@@ -6,14 +6,14 @@ import pytest
 from synthetic_study import CAVEATS, IMPOSSIBLE, study
 
 from jepakit.evals.states.caveats import OVERLAP
-from jepakit.evals.states.comparison_report import write_comparison
-from jepakit.evals.states.comparison_tables import (
+from jepakit.evals.states.page.comparison_report import write_comparison
+from jepakit.evals.states.page.comparison_tables import (
     carried_table,
     effects_by_study,
     paper_table_2,
     paper_table_3,
 )
-from jepakit.evals.states.paper_values import CCA, PROXY, SCS, VIDEO
+from jepakit.evals.states.page.paper_values import CCA, PROXY, SCS, VIDEO
 from jepakit.evals.states.study_json import study_from
 
 EVIL = "<script>twin|"

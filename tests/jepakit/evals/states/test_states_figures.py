@@ -8,15 +8,15 @@ import pytest
 from synthetic_study import study
 
 from jepakit.evals.figures.style import PALETTE, to_png
-from jepakit.evals.states.accuracy_figure import accuracy_comparison, accuracy_figure
-from jepakit.evals.states.effect_figures import (
+from jepakit.evals.states.page.accuracy_figure import accuracy_comparison, accuracy_figure
+from jepakit.evals.states.page.effect_figures import (
     effects_figure,
     null_figure,
     patching_figure,
     steering_figure,
 )
-from jepakit.evals.states.paper_values import SCS
-from jepakit.evals.states.portability_figures import portability_figure, spectrum_figure
+from jepakit.evals.states.page.paper_values import SCS
+from jepakit.evals.states.page.portability_figures import portability_figure, spectrum_figure
 
 
 def lines(axes, **wanted):

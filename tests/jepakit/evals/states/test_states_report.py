@@ -13,17 +13,16 @@ from synthetic_study import CAVEATS, IMPOSSIBLE, UNDEFINED, study
 from jepakit.evals.figures.style import to_png
 from jepakit.evals.report import Section, Text
 from jepakit.evals.states.caveats import CEILING, IDENTITY, IN_SAMPLE, OVERLAP, RANDOM_WEAK
-from jepakit.evals.states.console import print_study
-from jepakit.evals.states.paper_values import SCS
-from jepakit.evals.states.report import (
+from jepakit.evals.states.page.console import print_study
+from jepakit.evals.states.page.paper_values import SCS
+from jepakit.evals.states.page.report import (
     caveats_at,
     lede_of,
     study_figures,
     study_sections,
     write_study,
 )
-from jepakit.evals.states.study_json import read_study
-from jepakit.evals.states.study_tables import (
+from jepakit.evals.states.page.study_tables import (
     carrying_table,
     effects_table,
     layers_table,
@@ -34,6 +33,7 @@ from jepakit.evals.states.study_tables import (
     sparse_table,
     steering_table,
 )
+from jepakit.evals.states.study_json import read_study
 
 EVIL = '<script src="https://example.org/x.js">|`*'
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from synthetic_study import LAYERS, study
 
-from jepakit.evals.states.ratio_text import readable_ratio
-from jepakit.evals.states.study_summary import carried, summary_of
+from jepakit.evals.states.page.ratio_text import readable_ratio
+from jepakit.evals.states.page.study_summary import carried, summary_of
 
 
 def with_curve(values):

@@ -7,7 +7,7 @@ from gray_videos import cut, write_video
 from rich.progress import Progress
 
 from jepakit.data.video.sampling import FrameSampling
-from jepakit.evals.states.video_clips import clip_numbers, cut_videos
+from jepakit.evals.states.clips.video_clips import clip_numbers, cut_videos
 
 REAL = Path(__file__).resolve().parents[5] / "shared" / "data" / "video"
 SIGNS = ("eat", "yes", "no")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.dense_probe import DenseProbe
-from jepakit.evals.states.splits import kfold
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.probes.dense_probe import DenseProbe
+from jepakit.evals.states.probes.splits import kfold
 
 INNER_FOLDS = 3
 

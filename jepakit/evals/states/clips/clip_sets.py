@@ -11,7 +11,7 @@ from jaxtyping import Int, UInt8
 from rich.progress import Progress
 
 from jepakit.batch import BatchRequest
-from jepakit.evals.states.video_clips import VideoClips, cut_videos
+from jepakit.evals.states.clips.video_clips import VideoClips, cut_videos
 from worlds.motion import DIRECTIONS, Boundary, MotionClips, Order, Perturbation
 
 Data = Literal["scs", "csc", "pair", "video"]

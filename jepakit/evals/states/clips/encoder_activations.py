@@ -12,8 +12,8 @@ from rich.progress import Progress
 
 from jepakit.evals.controls import random_init
 from jepakit.evals.run_probe import encoder_of
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.clip_sets import TracedClips
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.clips.clip_sets import TracedClips
 from jepakit.interp.traces import trace
 from jepakit.nn.vit import VisionTransformer
 from jepakit.training.runs import build_run, load_run

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.clip_sets import TracedMotion
-from jepakit.evals.states.dense_probe import DenseProbe
-from jepakit.evals.states.splits import kfold
-from jepakit.evals.states.state_subspaces import Recipe, state_subspace
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.clips.clip_sets import TracedMotion
+from jepakit.evals.states.probes.dense_probe import DenseProbe
+from jepakit.evals.states.probes.splits import kfold
+from jepakit.evals.states.probes.state_subspaces import Recipe, state_subspace
 from jepakit.interp.alignment import subspace_alignment
 from jepakit.interp.interventions import ablate
 from worlds.motion import DIRECTIONS

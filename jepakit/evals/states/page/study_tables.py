@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from jepakit.evals.report import Table
-from jepakit.evals.states.effect_figures import PATCHES, TITLES
-from jepakit.evals.states.layer_names import place_of_block, short_name
-from jepakit.evals.states.paper_values import MEANS_4, PublishedEffect, PublishedStudy
-from jepakit.evals.states.portability_figures import METHODS, published_rows
-from jepakit.evals.states.ratio_text import readable_ratio
+from jepakit.evals.states.page.effect_figures import PATCHES, TITLES
+from jepakit.evals.states.page.layer_names import place_of_block, short_name
+from jepakit.evals.states.page.paper_values import MEANS_4, PublishedEffect, PublishedStudy
+from jepakit.evals.states.page.portability_figures import METHODS, published_rows
+from jepakit.evals.states.page.ratio_text import readable_ratio
+from jepakit.evals.states.page.study_summary import carried
+from jepakit.evals.states.probes.state_subspaces import Method
 from jepakit.evals.states.result import EffectRow, PortableRow, StudyResult
-from jepakit.evals.states.state_subspaces import Method
-from jepakit.evals.states.study_summary import carried
 from jepakit.evals.statistics import Interval
 
 OTHER = {"donor gain": "rise of the donor's class", "source drop": "fall of the source's class"}

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from jepakit.evals.states.layer_names import short_name
-from jepakit.evals.states.paper_values import published_for
-from jepakit.evals.states.ratio_text import RATIO_NOTE
-from jepakit.evals.states.result import StudyResult
-from jepakit.evals.states.study_summary import summary_of
-from jepakit.evals.states.study_tables import (
+from jepakit.evals.states.page.layer_names import short_name
+from jepakit.evals.states.page.paper_values import published_for
+from jepakit.evals.states.page.ratio_text import RATIO_NOTE
+from jepakit.evals.states.page.study_summary import summary_of
+from jepakit.evals.states.page.study_tables import (
     effects_table,
     impossible_table,
     patching_table,
     portability_table,
     undefined_table,
 )
+from jepakit.evals.states.result import StudyResult
 from jepakit.evals.table_console import print_table
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jepakit.evals.states.state_subspaces import Method
+from jepakit.evals.states.probes.state_subspaces import Method
 
 PAPER = "Causal State Variables in V-JEPA 2 Latents"
 

@@ -21,8 +21,8 @@ from jepakit.evals.figures.style import (
     new_figure,
     styled,
 )
-from jepakit.evals.states.layer_names import short_name
-from jepakit.evals.states.paper_values import PublishedPortability, PublishedStudy
+from jepakit.evals.states.page.layer_names import short_name
+from jepakit.evals.states.page.paper_values import PublishedPortability, PublishedStudy
 from jepakit.evals.states.result import PortableRow
 
 DASHED = (0, (4, 3))

@@ -18,7 +18,7 @@ from jepakit.data.video.catalogue import Entry, read_catalogue
 from jepakit.data.video.decoder import is_image, open_video
 from jepakit.data.video.frame_source import FrameSource
 from jepakit.data.video.sampling import FrameSampling
-from jepakit.evals.states.flow_labels import SIDE, FlowDirection, FlowRule, flow_direction
+from jepakit.evals.states.clips.flow_labels import SIDE, FlowDirection, FlowRule, flow_direction
 
 EVERY_SECOND = FrameSampling(stride=2)
 PUBLISHED_RULE = FlowRule()

@@ -22,9 +22,9 @@ from jepakit.evals.figures.style import (
     new_figure,
     styled,
 )
-from jepakit.evals.states.layer_names import short_name
-from jepakit.evals.states.paper_values import PublishedStudy
-from jepakit.evals.states.ratio_text import readable_ratio
+from jepakit.evals.states.page.layer_names import short_name
+from jepakit.evals.states.page.paper_values import PublishedStudy
+from jepakit.evals.states.page.ratio_text import readable_ratio
 from jepakit.evals.states.result import EffectRow, StudyResult
 from jepakit.evals.statistics import Interval
 

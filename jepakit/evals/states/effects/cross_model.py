@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.portability import Portability, PortabilitySettings, portability
-from jepakit.evals.states.splits import kfold
-from jepakit.evals.states.state_subspaces import Recipe
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.effects.portability import Portability, PortabilitySettings, portability
+from jepakit.evals.states.probes.splits import kfold
+from jepakit.evals.states.probes.state_subspaces import Recipe
 from jepakit.interp.cca import ridge_cca
 
 SHARED = "shared"

@@ -11,18 +11,18 @@ from matplotlib.figure import Figure as Drawing
 from jepakit.evals.figures.forest import ForestPanel, ForestPoint, forest_plot
 from jepakit.evals.report import Figure, Part, Section, Text
 from jepakit.evals.report_files import write_page
-from jepakit.evals.states.accuracy_figure import accuracy_comparison
-from jepakit.evals.states.comparison_tables import (
+from jepakit.evals.states.page.accuracy_figure import accuracy_comparison
+from jepakit.evals.states.page.comparison_tables import (
     carried_table,
     effects_by_study,
     facts_by_study,
     paper_table_2,
     paper_table_3,
 )
-from jepakit.evals.states.effect_figures import TITLES
-from jepakit.evals.states.paper_values import PAPER, STUDIES
-from jepakit.evals.states.ratio_text import RATIO_NOTE
-from jepakit.evals.states.report import caveats_at
+from jepakit.evals.states.page.effect_figures import TITLES
+from jepakit.evals.states.page.paper_values import PAPER, STUDIES
+from jepakit.evals.states.page.ratio_text import RATIO_NOTE
+from jepakit.evals.states.page.report import caveats_at
 from jepakit.evals.states.result import StudyResult
 from jepakit.evals.states.study_json import FORMAT, study_content
 from jepakit.evals.strict_json import write_json

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jepakit.evals.report import Table
-from jepakit.evals.states.effect_figures import TITLES
-from jepakit.evals.states.layer_names import short_name
-from jepakit.evals.states.paper_values import (
+from jepakit.evals.states.page.effect_figures import TITLES
+from jepakit.evals.states.page.layer_names import short_name
+from jepakit.evals.states.page.paper_values import (
     ONSETS,
     PROXY,
     TABLE_2,
@@ -15,11 +15,11 @@ from jepakit.evals.states.paper_values import (
     PublishedStudy,
     published_for,
 )
-from jepakit.evals.states.portability_figures import METHODS
-from jepakit.evals.states.ratio_text import readable_ratio
+from jepakit.evals.states.page.portability_figures import METHODS
+from jepakit.evals.states.page.ratio_text import readable_ratio
+from jepakit.evals.states.page.study_summary import ONSET, carried, summary_of
+from jepakit.evals.states.probes.state_subspaces import METHODS as ORDER
 from jepakit.evals.states.result import EffectRow, StudyResult
-from jepakit.evals.states.state_subspaces import METHODS as ORDER
-from jepakit.evals.states.study_summary import ONSET, carried, summary_of
 from jepakit.evals.statistics import Interval
 
 Results = Mapping[str, StudyResult]

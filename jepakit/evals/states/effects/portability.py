@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.dense_probe import DenseProbe
-from jepakit.evals.states.splits import kfold
-from jepakit.evals.states.state_subspaces import Recipe, state_subspace
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.probes.dense_probe import DenseProbe
+from jepakit.evals.states.probes.splits import kfold
+from jepakit.evals.states.probes.state_subspaces import Recipe, state_subspace
 from jepakit.interp.alignment import (
     RetainedEffect,
     energy_weighted_alignment,
@@ -44,7 +44,7 @@ class PortabilitySettings:
         folds: where two models are compared.
         draws: random subspaces; draws of the noise ceiling (times 5) and of the bootstrap (times
             50).
-        center: as in :class:`~jepakit.evals.states.ablation_effects.AblationSettings`.
+        center: as in :class:`~jepakit.evals.states.effects.ablation_effects.AblationSettings`.
         strength: of the classifier.
         seed: of splits and draws.
     """

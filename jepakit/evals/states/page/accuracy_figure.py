@@ -22,8 +22,8 @@ from jepakit.evals.figures.style import (
     new_figure,
     styled,
 )
-from jepakit.evals.states.layer_names import place_of_block, tick_names
-from jepakit.evals.states.paper_values import PublishedStudy
+from jepakit.evals.states.page.layer_names import place_of_block, tick_names
+from jepakit.evals.states.page.paper_values import PublishedStudy
 from jepakit.evals.states.result import StudyResult
 
 DENSE, SPARSE = PALETTE[0], PALETTE[1]

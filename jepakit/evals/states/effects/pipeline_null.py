@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float
 from rich.progress import Progress
 
-from jepakit.evals.states.ablation_effects import CAUSAL, AblationSettings, ablation_effects
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.splits import TRIES, Protocol, parts_of
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.effects.ablation_effects import CAUSAL, AblationSettings, ablation_effects
+from jepakit.evals.states.probes.splits import TRIES, Protocol, parts_of
 from jepakit.seeds import derive_seed
 
 

@@ -12,12 +12,12 @@ from jaxtyping import Float, Int
 from rich.progress import Progress
 from torch import Tensor
 
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.clip_sets import TracedClips
-from jepakit.evals.states.dense_probe import DenseProbe
-from jepakit.evals.states.patching_effects import balanced_pairs
-from jepakit.evals.states.splits import Part
-from jepakit.evals.states.state_subspaces import Recipe, state_subspace
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.clips.clip_sets import TracedClips
+from jepakit.evals.states.effects.patching_effects import balanced_pairs
+from jepakit.evals.states.probes.dense_probe import DenseProbe
+from jepakit.evals.states.probes.splits import Part
+from jepakit.evals.states.probes.state_subspaces import Recipe, state_subspace
 from jepakit.interp.interventions import ablate, steer
 from jepakit.interp.matched_subspaces import random_subspace
 from jepakit.interp.pooling import Reading
@@ -81,8 +81,8 @@ def network_effects(
         parts: rounds; clips to judge are taken from them in equal shares.
         layer: ``embed`` or the output of a block.
         recipe: how the subspace is found.
-        center: as in :class:`~jepakit.evals.states.ablation_effects.AblationSettings`; of pooled
-            training clips.
+        center: as in :class:`jepakit.evals.states.effects.ablation_effects.AblationSettings`; of
+            pooled training clips.
         budget: clips to replay.
         draws: of random and shuffled subspaces.
         batch_size: clips of a pass, all variants counted.

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.dense_probe import DenseProbe
-from jepakit.evals.states.splits import Part
-from jepakit.evals.states.state_subspaces import Recipe, state_subspace
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.probes.dense_probe import DenseProbe
+from jepakit.evals.states.probes.splits import Part
+from jepakit.evals.states.probes.state_subspaces import Recipe, state_subspace
 from jepakit.interp.alignment import subspace_alignment
 from jepakit.interp.effects import causal_effect
 from jepakit.interp.interventions import ablate, equal_norm_perturbation

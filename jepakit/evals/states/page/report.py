@@ -10,7 +10,6 @@ from matplotlib.figure import Figure as Drawing
 
 from jepakit.evals.report import Facts, Figure, Part, Section, Table, Text
 from jepakit.evals.report_files import write_page
-from jepakit.evals.states.accuracy_figure import accuracy_figure
 from jepakit.evals.states.caveats import (
     CEILING,
     IDENTITY,
@@ -19,19 +18,18 @@ from jepakit.evals.states.caveats import (
     RANDOM_WEAK,
     UNCENTERED,
 )
-from jepakit.evals.states.effect_figures import (
+from jepakit.evals.states.page.accuracy_figure import accuracy_figure
+from jepakit.evals.states.page.effect_figures import (
     effects_figure,
     null_figure,
     patching_figure,
     steering_figure,
 )
-from jepakit.evals.states.layer_names import short_name
-from jepakit.evals.states.paper_values import PAPER, PublishedStudy, published_for
-from jepakit.evals.states.portability_figures import portability_figure, spectrum_figure
-from jepakit.evals.states.ratio_text import RATIO_NOTE
-from jepakit.evals.states.result import StudyResult
-from jepakit.evals.states.study_json import FORMAT, study_content
-from jepakit.evals.states.study_tables import (
+from jepakit.evals.states.page.layer_names import short_name
+from jepakit.evals.states.page.paper_values import PAPER, PublishedStudy, published_for
+from jepakit.evals.states.page.portability_figures import portability_figure, spectrum_figure
+from jepakit.evals.states.page.ratio_text import RATIO_NOTE
+from jepakit.evals.states.page.study_tables import (
     carrying_table,
     effects_table,
     impossible_table,
@@ -44,6 +42,8 @@ from jepakit.evals.states.study_tables import (
     steering_table,
     undefined_table,
 )
+from jepakit.evals.states.result import StudyResult
+from jepakit.evals.states.study_json import FORMAT, study_content
 from jepakit.evals.strict_json import write_json
 
 TITLE = "Causal state variables"
@@ -78,7 +78,7 @@ def write_study(
     """Write ``states.json``, ``states.md``, ``states.html`` and the figures as PNG, light and dark.
 
     The paper's values stand beside ours where ``facts["data"]`` names data of the paper, see
-    :func:`~jepakit.evals.states.paper_values.published_for`.
+    :func:`~jepakit.evals.states.page.paper_values.published_for`.
 
     Args:
         result: the study.

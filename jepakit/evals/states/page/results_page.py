@@ -9,15 +9,15 @@ from rich.console import Console
 
 from jepakit.command_line import typed_command
 from jepakit.evals.report import Part, Section, Table, Text
-from jepakit.evals.states.comparison_report import write_comparison
-from jepakit.evals.states.console import print_study
-from jepakit.evals.states.cross_model import CrossModel
-from jepakit.evals.states.layer_names import short_name
-from jepakit.evals.states.network_effects import NetworkEffects
-from jepakit.evals.states.portability import Portability
-from jepakit.evals.states.report import write_study
+from jepakit.evals.states.effects.cross_model import CrossModel
+from jepakit.evals.states.effects.network_effects import NetworkEffects
+from jepakit.evals.states.effects.portability import Portability
+from jepakit.evals.states.effects.variables import VariablesResult
+from jepakit.evals.states.page.comparison_report import write_comparison
+from jepakit.evals.states.page.console import print_study
+from jepakit.evals.states.page.layer_names import short_name
+from jepakit.evals.states.page.report import write_study
 from jepakit.evals.states.run_states import PROXY, PROXY_TURN, TRAINED, StatesResult
-from jepakit.evals.states.variables import VariablesResult
 from jepakit.evals.table_console import print_table
 
 NETWORK = (

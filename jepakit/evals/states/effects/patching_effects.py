@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from jepakit.evals.states.activations import Activations
-from jepakit.evals.states.dense_probe import DenseProbe
-from jepakit.evals.states.splits import Part
-from jepakit.evals.states.state_subspaces import Recipe, state_subspace
+from jepakit.evals.states.clips.activations import Activations
+from jepakit.evals.states.probes.dense_probe import DenseProbe
+from jepakit.evals.states.probes.splits import Part
+from jepakit.evals.states.probes.state_subspaces import Recipe, state_subspace
 from jepakit.interp.interventions import patch_subspace, steer
 from jepakit.interp.matched_subspaces import random_subspace
 from jepakit.seeds import derive_seed

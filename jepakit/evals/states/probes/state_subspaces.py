@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from jepakit.evals.states.sparse_probe import SparseProbe
+from jepakit.evals.states.probes.sparse_probe import SparseProbe
 from jepakit.interp.subspaces import (
     VARIANCE_SHARE,
     Subspace,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jepakit.evals.states.layer_names import short_name
-from jepakit.evals.states.ratio_text import readable_ratio
+from jepakit.evals.states.page.layer_names import short_name
+from jepakit.evals.states.page.ratio_text import readable_ratio
+from jepakit.evals.states.probes.state_subspaces import Method
 from jepakit.evals.states.result import EffectRow, SparseLayer, StudyResult
-from jepakit.evals.states.state_subspaces import Method
 from jepakit.evals.statistics import Interval
 
 ONSET = 0.85

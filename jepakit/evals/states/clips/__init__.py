@@ -1,0 +1,1 @@
+"""Clips whose motion is known, and what networks make of them layer by layer."""

@@ -1,0 +1,1 @@
+"""Figures, tables and pages of a study, with the paper's values beside."""

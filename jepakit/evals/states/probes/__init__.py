@@ -1,0 +1,1 @@
+"""How a variable is read from activations, and the directions that hold it."""
