@@ -100,7 +100,11 @@ class PlanOptions:
         """Make what is missing, run all agents, print the table and write the files."""
         self._check()
         self._make()
-        from jepakit.evals.planning_report import print_planning, write_planning, write_results
+        from jepakit.evals.planning.planning_report import (
+            print_planning,
+            write_planning,
+            write_results,
+        )
         from jepakit.planning.evaluation import PlanningEvaluation
 
         out = Path(self.out or Path(self.run) / "planning")

@@ -11,7 +11,7 @@ from statistics import mean
 
 from bench.demo_quality import METRIC, probed
 from bench.harness import emit, show
-from jepakit.evals.probe_result import ENCODER
+from jepakit.evals.probes.probe_result import ENCODER
 
 OPTION = "--model.init_args.causal_loss.reduction"
 

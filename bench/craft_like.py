@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from bench.craft_answers import Answerer
 from bench.harness import emit, show
-from jepakit.evals.text_baseline import AskedQuestion, TextBaseline, text_baselines
+from jepakit.evals.probes.text_baseline import AskedQuestion, TextBaseline, text_baselines
 from worlds.craft import LAYOUTS, Question, ask, sample
 from worlds.craft.semantics import RELATIONS
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from bench.harness import emit, show
-from jepakit.evals.probe_result import ENCODER, LabelResult, ProbeResult
+from jepakit.evals.probes.probe_result import ENCODER, LabelResult, ProbeResult
 from jepakit.evals.scores import Metric
 
 METRIC: dict[str, Metric] = {"binary": "auroc", "regression": "r2"}

@@ -15,8 +15,8 @@ import torch
 from jsonargparse import auto_cli
 
 from bench.harness import emit, show
-from jepakit.evals.repair.masked_images import MaskedImage
-from jepakit.evals.repair.occluded_images import OccludedImages, OcclusionRule
+from jepakit.evals.repair.images.masked_images import MaskedImage
+from jepakit.evals.repair.images.occluded_images import OccludedImages, OcclusionRule
 from jepakit.evals.repair.site_sweep import sweep_sites
 from jepakit.interp.adapters.native import NativeEncoder
 from jepakit.nn.vit import VisionTransformer

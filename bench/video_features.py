@@ -18,7 +18,7 @@ from torch import Tensor
 
 from bench.harness import emit, show
 from jepakit.data.video import FrameSampling, video_batches
-from jepakit.evals.controls import random_init
+from jepakit.evals.probes.controls import random_init
 from jepakit.losses.collapse import effective_rank, feature_std
 from jepakit.protocols import Encoder
 from jepakit.training.runs import build_run, load_run

@@ -10,7 +10,7 @@ from html import escape
 from explorer.view import Cloud, Movie, Part, Picture
 from jepakit.evals.figures.animation import still_png
 from jepakit.evals.figures.style import to_png
-from jepakit.evals.report import Facts, Figure, Table, Text, render_part
+from jepakit.evals.pages.report import Facts, Figure, Table, Text, render_part
 
 CSS = """
 .film video, .film img { display: block; width: 100%; height: auto; }
@@ -29,7 +29,7 @@ CSS = """
 .cloud { width: 100%; min-height: 480px; }
 .card.wide { width: 100%; }
 """
-"""Rules beyond those of :mod:`jepakit.evals.report_style`."""
+"""Rules beyond those of :mod:`jepakit.evals.pages.report_style`."""
 
 
 def parts_html(parts: Iterable[Part], *, clouds: bool = True) -> str:

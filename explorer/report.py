@@ -12,7 +12,7 @@ from explorer.latents import Latents
 from explorer.markup import CSS, DRAW_CLOUDS, parts_html
 from explorer.pictures import plotly_js
 from explorer.view import Cloud, View
-from jepakit.evals.report import Facts, Markup, Section, Text, build_report
+from jepakit.evals.pages.report import Facts, Markup, Section, Text, build_report
 
 # plotly.js makes functions of text; everything it needs is in the file, and nothing leaves it.
 POLICY = (

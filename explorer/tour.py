@@ -24,7 +24,7 @@ from explorer.views.surprising import futures, surprising
 from explorer.views.two_models import two_models
 from explorer.views.window_shift import specialist_dimensions, window_shift
 from explorer.windows.window_comparison import Encode
-from jepakit.evals.report import Text
+from jepakit.evals.pages.report import Text
 
 SCENES = 3  # beside the clip itself, for temporal specialists
 

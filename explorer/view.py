@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from explorer.pictures import VideoBytes
-from jepakit.evals.report import Facts, Figure, Table, Text
+from jepakit.evals.pages.report import Facts, Figure, Table, Text
 
 
 @dataclass(frozen=True)

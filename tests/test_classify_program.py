@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import evaluate
-from jepakit.evals.controls import random_init
+from jepakit.evals.probes.controls import random_init
 from jepakit.nn.attentive_pooler import AttentiveClassifier
 from jepakit.nn.vit import VisionTransformer
 from vjepa2 import Predictor

@@ -18,8 +18,8 @@ from jepakit.data.members import encode_sample
 from jepakit.data.metadata import build_meta
 from jepakit.data.schema import ClipFormat, Sample
 from jepakit.data.shard_writer import write_shard
-from jepakit.evals.probe_result import ProbeResult, ProbeSettings
-from jepakit.evals.run_probe import ProbeOptions, RunProbe, encoder_of
+from jepakit.evals.probes.probe_result import ProbeResult, ProbeSettings
+from jepakit.evals.probes.run_probe import ProbeOptions, RunProbe, encoder_of
 from jepakit.training.checkpoint_io import DurableCheckpointIO
 from jepakit.training.runs import build_run
 

@@ -73,7 +73,7 @@ class Classify:
         """Classify, print the table and write the files."""
         from rich.progress import Progress
 
-        from jepakit.evals.classification_result import print_classification
+        from jepakit.evals.classification.classification_result import print_classification
         from vjepa2.probed_run import judge_saved, learn_and_keep
 
         if (self.train is None) == (self.probe is None):
@@ -100,11 +100,11 @@ class Classify:
         print("Written:", *files)  # noqa: T201
 
     def subject(self) -> Any:
-        """The :class:`jepakit.evals.run_classification.RunClassification` of these options."""
+        """The evaluation, a ``RunClassification``, of these options."""
         from jepakit.data.video import FrameSampling
-        from jepakit.evals.attentive_probe import Sweep
-        from jepakit.evals.classification_judge import ClassificationSettings
-        from jepakit.evals.run_classification import RunClassification
+        from jepakit.evals.classification.attentive_probe import Sweep
+        from jepakit.evals.classification.classification_judge import ClassificationSettings
+        from jepakit.evals.classification.run_classification import RunClassification
 
         sweep = Sweep(steps=self.steps, blocks=self.depth - 1, heads=self.heads, seed=self.seed)
         settings = ClassificationSettings(sweep=sweep, keep_tokens=self.keep_tokens, seed=self.seed)

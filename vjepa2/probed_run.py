@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from jepakit.evals.classification_result import ClassificationResult
-from jepakit.evals.run_classification import RunClassification
+from jepakit.evals.classification.classification_result import ClassificationResult
+from jepakit.evals.classification.run_classification import RunClassification
 from jepakit.nn.attentive_pooler import AttentiveClassifier
 from vjepa2.saved_probes import read_probe, write_probe
 

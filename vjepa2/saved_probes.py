@@ -31,8 +31,9 @@ class SavedProbe:
 
     Attributes:
         probe: with its weights, in evaluation mode.
-        levels: blocks whose outputs it reads, see :class:`jepakit.evals.level_tokens.LevelTokens`;
-            empty for the encoder's output, None where the file does not say.
+        levels: blocks whose outputs it reads, see
+            :class:`jepakit.evals.classification.level_tokens.LevelTokens`; empty for the encoder's
+            output, None where the file does not say.
         names: of its classes; empty where the file does not say.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from explorer.markup import CSS as PARTS_CSS
-from jepakit.evals.report_style import COLOURS, PARTS
+from jepakit.evals.pages.report_style import COLOURS, PARTS
 
 FONT = (
     "ui-sans-serif", "system-ui", "-apple-system", "'Segoe UI'", "Roboto", "'Noto Sans'",

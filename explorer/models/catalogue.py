@@ -12,7 +12,7 @@ import torch
 from explorer.models.bundled import BUNDLED, WEIGHTS, bundle_config, load_bundle
 from explorer.models.entries import ModelEntry, described, find_runs, run_entry
 from explorer.models.opened import ExplorerModel
-from jepakit.evals.controls import random_init
+from jepakit.evals.probes.controls import random_init
 from jepakit.nn.vit import VisionTransformer
 from jepakit.training.module import JepaModule
 from jepakit.training.runs import build_model, build_run, load_run

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from jepakit.evals.figures.style import BAND, INK, MUTED, PAPER, RULE
 
-# The same as the reports' (jepakit.evals.report_style).
+# The same as the reports' (jepakit.evals.pages.report_style).
 FONT = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif'
 HEIGHT = 560  # pixels
 STEP = 350  # ms of a slice

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from explorer.prediction.asking import device_of, kind_of, tensor_of
-from jepakit.evals.prediction_quality import check_steps
+from jepakit.evals.planning.prediction_quality import check_steps
 from jepakit.losses.averaging import at_least_float32
 from jepakit.protocols import WorldModel
 

@@ -22,7 +22,7 @@ from explorer.prediction.asking import (
 )
 from explorer.prediction.removal_truth import RemovalTruth
 from jepakit.data.coverage import coverage_of
-from jepakit.evals.run_probe import encoder_of
+from jepakit.evals.probes.run_probe import encoder_of
 from jepakit.nn.attention_maps import mean_attention
 from jepakit.nn.vit import VisionTransformer
 from jepakit.protocols import Intervenes

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from explorer.prediction.counterfactual import LATENTS, RESIDUAL, Counterfactual
 from jepakit.evals.figures.counterfactual import rank_agreement
-from jepakit.evals.removal_truth import CHANGED
+from jepakit.evals.removals.removal_truth import CHANGED
 from jepakit.evals.scores import auroc
 
 UNTRAINED = "untrained twin"
@@ -63,8 +63,8 @@ class Fidelity:
 def fidelity(view: Counterfactual, *, untrained: Counterfactual | None = None) -> Fidelity | None:
     """Hold a removal against the re-simulation; None without one.
 
-    Tokens count as changed, and objects as in :mod:`jepakit.evals.causal_fidelity`: by what is
-    seen, without the pixels that the removed object covered.
+    Tokens count as changed, and objects as in :mod:`jepakit.evals.removals.causal_fidelity`: by
+    what is seen, without the pixels that the removed object covered.
 
     Args:
         view: the removal.

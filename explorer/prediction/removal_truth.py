@@ -9,7 +9,7 @@ from einops import reduce
 from jaxtyping import Bool, Float, UInt8
 
 from jepakit.evals.figures.counterfactual import pixel_change
-from jepakit.evals.removal_truth import CHANGED
+from jepakit.evals.removals.removal_truth import CHANGED
 
 VISIBLE = 8  # grey levels in any colour; less is the noise of a video codec
 

@@ -23,7 +23,7 @@ from explorer.view import Movie, Part, View
 from explorer.views.charts import slice_curves
 from explorer.views.marked_frame import boxed
 from jepakit.evals.figures.overlays import enlarge, object_colour
-from jepakit.evals.report import Facts, Figure
+from jepakit.evals.pages.report import Facts, Figure
 
 SENTENCE = (
     "Click on a thing: every token of the clip is coloured by how much it resembles the clicked "

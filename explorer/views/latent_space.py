@@ -12,7 +12,7 @@ from explorer.latents import Latents
 from explorer.pictures import point_cloud, seven_d
 from explorer.reductions import Mode, pca, slice_colours, to_rgb, umap_points
 from explorer.view import Cloud, Part, View
-from jepakit.evals.report import Facts
+from jepakit.evals.pages.report import Facts
 
 Method = Literal["pca", "umap"]
 Colour = Literal["components", "pixels", "time"]

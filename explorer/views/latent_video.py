@@ -9,7 +9,7 @@ from explorer.latents import Latents
 from explorer.pictures import encode_video, latent_frames, side_by_side
 from explorer.reductions import Mode, pca, to_rgb
 from explorer.view import Movie, Part, View
-from jepakit.evals.report import Facts
+from jepakit.evals.pages.report import Facts
 
 SENTENCE = (
     "Every token gets a colour: its place along three main directions in which the tokens of this "

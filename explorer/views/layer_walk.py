@@ -13,7 +13,7 @@ from explorer.latents import Latents
 from explorer.pictures import encode_video, latent_frames, side_by_side
 from explorer.view import Movie, Part, View
 from explorer.views.charts import slice_curves
-from jepakit.evals.report import Figure
+from jepakit.evals.pages.report import Figure
 
 SHOWN = 4  # layers in one film
 SENTENCE = (

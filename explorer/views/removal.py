@@ -13,7 +13,7 @@ from explorer.prediction import (
     removal_panels,
 )
 from explorer.view import Movie, Part, View
-from jepakit.evals.report import Facts, Table, Text
+from jepakit.evals.pages.report import Facts, Table, Text
 
 SENTENCE = (
     "The object is hidden from the model, which says from what is left how the tokens of "

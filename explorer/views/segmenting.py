@@ -18,7 +18,7 @@ from explorer.tracking import (
     segment_overlay,
 )
 from explorer.view import Movie, Part, View
-from jepakit.evals.report import Table
+from jepakit.evals.pages.report import Table
 
 SENTENCE = (
     "Labels of the first slice travel: each later token takes the label of the earlier tokens it "

@@ -19,7 +19,7 @@ from explorer.prediction import (
 )
 from explorer.prediction.hiding import Hide
 from explorer.view import Movie, Part, View
-from jepakit.evals.report import Facts, Figure
+from jepakit.evals.pages.report import Facts, Figure
 
 MODEL, UNTRAINED = "model", "untrained twin"
 WORDS: dict[Hide, str] = {

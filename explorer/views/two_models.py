@@ -13,7 +13,7 @@ from explorer.latents import Latents
 from explorer.pictures import encode_video, latent_frames, side_by_side
 from explorer.prediction.heat import heat_over
 from explorer.view import Movie, Part, View
-from jepakit.evals.report import Facts, Figure
+from jepakit.evals.pages.report import Facts, Figure
 
 SENTENCE = (
     "Each model has axes of its own, so its colours are turned (Procrustes) until they fit those "

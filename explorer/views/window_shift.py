@@ -19,7 +19,7 @@ from explorer.windows.window_comparison import (
     compare_encoders,
     compare_windows,
 )
-from jepakit.evals.report import Facts, Figure, Table, Text
+from jepakit.evals.pages.report import Facts, Figure, Table, Text
 
 SENTENCE = (
     "Two windows of the clip overlap, each encoded by itself. The frames they share are the same "

@@ -11,11 +11,21 @@ import yaml
 
 from jepakit.data.manifest import Manifest
 from jepakit.data.shard_reader import ShardReader
-from jepakit.evals.controls import random_init
 from jepakit.evals.figures.curves import training_curves
-from jepakit.evals.probe_report import probe_parts
-from jepakit.evals.probe_result import ProbeResult
-from jepakit.evals.report import Animation, Facts, Figure, Part, Section, Table, Text, build_report
+from jepakit.evals.pages.report import (
+    Animation,
+    Facts,
+    Figure,
+    Part,
+    Section,
+    Table,
+    Text,
+    build_report,
+)
+from jepakit.evals.probes.controls import random_init
+from jepakit.evals.probes.probe_report import probe_parts
+from jepakit.evals.probes.probe_result import ProbeResult
+from jepakit.evals.probes.run_probe import encoder_of
 from jepakit.evals.run_clips import (
     Removal,
     mask_drawings,
@@ -24,7 +34,6 @@ from jepakit.evals.run_clips import (
     telling_samples,
     token_drawings,
 )
-from jepakit.evals.run_probe import encoder_of
 from jepakit.protocols import Intervenes
 from jepakit.training.metrics_file import read_metrics
 from jepakit.training.module import JepaModule

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from jepakit.evals.controls import random_init
+from jepakit.evals.probes.controls import random_init
 from jepakit.nn.vit import VisionTransformer
 from vjepa2 import Predictor
 from vjepa2.action_anticipation import ActionAnticipationProbe, AnticipatingEncoder

@@ -6,8 +6,8 @@ import pytest
 import torch
 from official import clips, difference, recorded
 
-from jepakit.evals.controls import random_init
-from jepakit.evals.level_tokens import LevelTokens
+from jepakit.evals.classification.level_tokens import LevelTokens
+from jepakit.evals.probes.controls import random_init
 from jepakit.nn.attentive_pooler import AttentiveClassifier
 from jepakit.nn.vit import VisionTransformer
 from vjepa2.checkpoints.official import encoder_state

@@ -39,8 +39,8 @@ def fidelity(
     """
     from rich.progress import Progress
 
-    from jepakit.evals.causal_fidelity import FidelityOptions, RunFidelity
-    from jepakit.evals.fidelity_result import print_fidelity
+    from jepakit.evals.removals.causal_fidelity import FidelityOptions, RunFidelity
+    from jepakit.evals.removals.fidelity_result import print_fidelity
 
     options = FidelityOptions(split, checkpoint, candidates, seeds, draws, seed, device)
     try:

@@ -42,9 +42,9 @@ def interventions(
     """
     from rich.progress import Progress
 
-    from jepakit.evals.intervention_result import print_interventions
-    from jepakit.evals.interventional_probe import InterventionOptions, RunInterventions
-    from jepakit.evals.probe_result import ProbeSettings
+    from jepakit.evals.probes.probe_result import ProbeSettings
+    from jepakit.evals.removals.intervention_result import print_interventions
+    from jepakit.evals.removals.interventional_probe import InterventionOptions, RunInterventions
 
     options = InterventionOptions(
         checkpoint, train_split, test_split, removals, effective, seed, device

@@ -42,8 +42,8 @@ def predict(
     """
     from rich.progress import Progress
 
-    from jepakit.evals.prediction_result import print_prediction
-    from jepakit.evals.run_prediction import PredictionOptions, RunPrediction
+    from jepakit.evals.planning.prediction_result import print_prediction
+    from jepakit.evals.planning.run_prediction import PredictionOptions, RunPrediction
 
     options = PredictionOptions(
         tuple(steps), checkpoint, split, windows, batch_size, draws, seed, device

@@ -68,10 +68,10 @@ def measure(
     from rich.progress import Progress
 
     from jepakit.evals.figures import to_png
-    from jepakit.evals.probe_console import print_probe
-    from jepakit.evals.probe_report import probe_forest
-    from jepakit.evals.probe_result import ProbeSettings
-    from jepakit.evals.run_probe import ProbeOptions, RunProbe
+    from jepakit.evals.probes.probe_console import print_probe
+    from jepakit.evals.probes.probe_report import probe_forest
+    from jepakit.evals.probes.probe_result import ProbeSettings
+    from jepakit.evals.probes.run_probe import ProbeOptions, RunProbe
 
     try:
         subject = RunProbe(

@@ -80,9 +80,9 @@ def repair(
     """
     from rich.progress import Progress
 
-    from jepakit.evals.repair.occluded_images import OcclusionRule
-    from jepakit.evals.repair.repair_console import print_repair
-    from jepakit.evals.repair.repair_report import write_repair
+    from jepakit.evals.repair.images.occluded_images import OcclusionRule
+    from jepakit.evals.repair.page.repair_console import print_repair
+    from jepakit.evals.repair.page.repair_report import write_repair
     from jepakit.evals.repair.run_repair import RepairRequest, RunRepair
 
     rule = OcclusionRule(**shared_fields(options, OcclusionRule))

@@ -16,7 +16,6 @@ from rich.progress import Progress
 from torch import Tensor
 
 from jepakit.data.shard_reader import ShardReader
-from jepakit.evals.controls import random_init
 from jepakit.evals.cophy.baselines import copies, position_errors, resimulations
 from jepakit.evals.cophy.clips import (
     PairClips,
@@ -33,7 +32,8 @@ from jepakit.evals.cophy.options import CophyOptions
 from jepakit.evals.cophy.pairs import Pairs
 from jepakit.evals.cophy.result import NO_CLIP, PIXELS, TRAINED, UNTRAINED, CophyResult
 from jepakit.evals.cophy.training import Recipe, Rows, Targets, predict_positions, train_head
-from jepakit.evals.run_probe import encoder_of
+from jepakit.evals.probes.controls import random_init
+from jepakit.evals.probes.run_probe import encoder_of
 from jepakit.protocols import Encoder
 from jepakit.seeds import derive_seed
 from jepakit.training.runs import build_run, load_run

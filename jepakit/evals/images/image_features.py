@@ -13,9 +13,9 @@ from jaxtyping import Float, Int, UInt8
 from rich.progress import Progress
 from torch import Tensor
 
-from jepakit.evals.controls import pixel_featuriser
+from jepakit.evals.classification.level_tokens import LevelTokens
 from jepakit.evals.images.image_frames import FrameBatch, ImageFrames, frame_batches
-from jepakit.evals.level_tokens import LevelTokens
+from jepakit.evals.probes.controls import pixel_featuriser
 from jepakit.nn.vit import VisionTransformer
 from jepakit.protocols import Encoder
 

@@ -18,7 +18,7 @@ from jepakit.evals.images.nearest_neighbours import (
     choose_neighbours,
     neighbour_votes,
 )
-from jepakit.evals.linear_probe import STRENGTHS
+from jepakit.evals.probes.linear_probe import STRENGTHS
 from jepakit.seeds import derive_seed
 
 KNN = "kNN"

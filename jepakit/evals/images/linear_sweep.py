@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from jepakit.evals.attentive_probe import Trial, TrialScore
+from jepakit.evals.classification.attentive_probe import Trial, TrialScore
 from jepakit.evals.scores import top_k_hits
 from jepakit.seeds import generator
 

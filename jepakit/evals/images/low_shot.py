@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from jepakit.evals.images.label_draws import balanced_folds
-from jepakit.evals.linear_probe import STRENGTHS
+from jepakit.evals.probes.linear_probe import STRENGTHS
 from jepakit.evals.scores import top_k_hits
 
 MAX_FOLDS = 3

@@ -9,7 +9,6 @@ from typing import Literal
 import torch
 from rich.progress import Progress
 
-from jepakit.evals.controls import random_init
 from jepakit.evals.images.image_evaluation import Entrant, evaluate_images
 from jepakit.evals.images.image_features import (
     ImageFeaturiser,
@@ -22,8 +21,9 @@ from jepakit.evals.images.image_frames import ImageFrames
 from jepakit.evals.images.image_readouts import ImageSettings, LabelPlan
 from jepakit.evals.images.image_result import ImageResult
 from jepakit.evals.images.image_set import check_sides
-from jepakit.evals.probe_result import ENCODER
-from jepakit.evals.run_probe import PIXELS, RANDOM, Which, encoder_of
+from jepakit.evals.probes.controls import random_init
+from jepakit.evals.probes.probe_result import ENCODER
+from jepakit.evals.probes.run_probe import PIXELS, RANDOM, Which, encoder_of
 from jepakit.protocols import Encoder
 from jepakit.training.module import JepaModule
 from jepakit.training.runs import build_run, load_run
@@ -217,7 +217,7 @@ class RunImages:
 
 def _reference(name: str, weights: str, device: torch.device) -> ImageFeaturiser:
     """A published encoder of timm on the same pixels, its pooled output as a single level."""
-    from jepakit.evals.timm_control import timm_featuriser  # timm takes a second to import
+    from jepakit.evals.probes.timm_control import timm_featuriser  # timm takes a second to import
 
     pooled = timm_featuriser(name, Path(weights), device)
     return lambda pictures: pooled(pictures.unsqueeze(1)).unsqueeze(1)

@@ -10,8 +10,6 @@ from typing import Literal
 import torch
 from rich.progress import Progress
 
-from jepakit.evals.controls import pixel_featuriser, random_init
-from jepakit.evals.features import Featuriser, encoder_featuriser
 from jepakit.evals.phyre.evaluation import Entrant
 from jepakit.evals.phyre.feature_probe import FeatureProbe
 from jepakit.evals.phyre.intervention import HIDDEN, Hidden, intervention_featuriser
@@ -19,9 +17,11 @@ from jepakit.evals.phyre.memory import NearestSuccess, NeighbourRate
 from jepakit.evals.phyre.ranking import Agent, RandomAgent
 from jepakit.evals.phyre.result import INTERVENTION
 from jepakit.evals.phyre.scene_features import SceneFeatures, SceneFeaturiser, of_frames
-from jepakit.evals.probe_result import ENCODER
-from jepakit.evals.run_probe import PIXELS, RANDOM, Which, encoder_of
-from jepakit.evals.timm_control import timm_featuriser
+from jepakit.evals.probes.controls import pixel_featuriser, random_init
+from jepakit.evals.probes.features import Featuriser, encoder_featuriser
+from jepakit.evals.probes.probe_result import ENCODER
+from jepakit.evals.probes.run_probe import PIXELS, RANDOM, Which, encoder_of
+from jepakit.evals.probes.timm_control import timm_featuriser
 from jepakit.protocols import Encoder, Intervenes
 from jepakit.training.module import JepaModule
 from jepakit.training.runs import build_run, load_run

@@ -12,11 +12,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from jepakit.evals.linear_probe import STRENGTHS
 from jepakit.evals.phyre.actions import Candidates, TaskActions
 from jepakit.evals.phyre.auccess import task_auccess
 from jepakit.evals.phyre.ranking import Learned, attempts_of, need_both_outcomes
 from jepakit.evals.phyre.scene_features import Vectors, as_floats
+from jepakit.evals.probes.linear_probe import STRENGTHS
 from jepakit.seeds import derive_seed
 
 Features = Callable[[Candidates], Vectors]

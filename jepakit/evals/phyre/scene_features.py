@@ -15,9 +15,9 @@ from rich.progress import Progress
 from torch import Tensor
 
 from jepakit.batch import BatchRequest
-from jepakit.evals.features import Featuriser
 from jepakit.evals.phyre.actions import Candidates
 from jepakit.evals.phyre.scene_pictures import Drawn, draw_actions
+from jepakit.evals.probes.features import Featuriser
 from worlds.phyre import Task
 
 Vectors = Shaped[np.ndarray, "s d"]

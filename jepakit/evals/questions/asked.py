@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from jepakit.data.shard_reader import ShardReader
-from jepakit.evals.text_baseline import AskedQuestion
+from jepakit.evals.probes.text_baseline import AskedQuestion
 
 Division = Literal["stored", "random", "hard"]
 BLOCK = 32
@@ -51,7 +51,7 @@ class QuestionSet:
 
     @property
     def parts(self) -> np.ndarray:
-        """Of each question; see :class:`jepakit.evals.text_baseline.AskedQuestion`."""
+        """Of each question; see :class:`jepakit.evals.probes.text_baseline.AskedQuestion`."""
         return np.array([question.part for question in self.asked])
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 from jepakit.batch import BatchRequest
 from jepakit.data.shard_reader import ShardReader
 from jepakit.data.views import Views
-from jepakit.evals.controls import reduce_pixels
+from jepakit.evals.probes.controls import reduce_pixels
 from jepakit.protocols import Encoder
 
 Tokeniser = Callable[[UInt8[Tensor, "b t h w 3"]], Tensor]

@@ -13,9 +13,10 @@ from rich.progress import Progress
 from torch import Tensor
 
 from jepakit.data.shard_reader import ShardReader
-from jepakit.evals.causal_fidelity import advancing
-from jepakit.evals.controls import random_init
-from jepakit.evals.probe_result import ENCODER
+from jepakit.evals.probes.controls import random_init
+from jepakit.evals.probes.probe_result import ENCODER
+from jepakit.evals.probes.run_probe import PIXELS, RANDOM, encoder_of
+from jepakit.evals.probes.text_baseline import AskedQuestion
 from jepakit.evals.questions.asked import (
     AskedClip,
     of_division,
@@ -40,8 +41,7 @@ from jepakit.evals.questions.training import (
     train_reader,
 )
 from jepakit.evals.questions.vocabulary import Vocabulary
-from jepakit.evals.run_probe import PIXELS, RANDOM, encoder_of
-from jepakit.evals.text_baseline import AskedQuestion
+from jepakit.evals.removals.causal_fidelity import advancing
 from jepakit.protocols import Encoder
 from jepakit.training.module import JepaModule
 from jepakit.training.runs import build_run, load_run

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from jepakit.evals.linear_probe import draw_groups
+from jepakit.evals.probes.linear_probe import draw_groups
 from jepakit.evals.questions.asked import QuestionSet
 from jepakit.evals.questions.network import AnswerNetwork, AskedBatch, Head, Words
 from jepakit.evals.questions.vocabulary import Vocabulary

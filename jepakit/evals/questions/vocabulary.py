@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from jepakit.evals.text_baseline import WORDS, AskedQuestion
+from jepakit.evals.probes.text_baseline import WORDS, AskedQuestion
 
 UNKNOWN = 0
 Unknown = Literal["refuse", "accept"]

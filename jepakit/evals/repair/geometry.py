@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from rich.progress import Progress
 
-from jepakit.evals.repair.masked_images import MaskedImage
-from jepakit.evals.repair.occlusion import Rectangle, rectangle_sweep
-from jepakit.evals.repair.pixel_fill import Fill, occluded
+from jepakit.evals.repair.images.masked_images import MaskedImage
+from jepakit.evals.repair.images.occlusion import Rectangle, rectangle_sweep
+from jepakit.evals.repair.images.pixel_fill import Fill, occluded
 from jepakit.interp.drift import late_blocks, late_drift, onset_layer
 from jepakit.interp.patchable import PatchableEncoder
 from jepakit.interp.patching import record_pair

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from jepakit.evals.controls import random_init
-from jepakit.evals.run_probe import encoder_of
+from jepakit.evals.probes.controls import random_init
+from jepakit.evals.probes.run_probe import encoder_of
 from jepakit.interp.adapters.huggingface import load_huggingface
 from jepakit.interp.adapters.native import NativeEncoder
 from jepakit.interp.adapters.resolve import patchable

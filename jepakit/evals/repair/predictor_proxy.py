@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from jepakit.evals.repair.occluded_images import OBJECT, OccludedImages
+from jepakit.evals.repair.images.occluded_images import OBJECT, OccludedImages
 from jepakit.evals.repair.site_groups import paper_groups
 from jepakit.interp.drift import token_drift
 from jepakit.interp.patch_plans import PatchPlan

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jepakit.evals.repair.geometry import GeometryCell
-from jepakit.evals.repair.occluded_images import REGIONS, OccludedImages
+from jepakit.evals.repair.images.occluded_images import REGIONS, OccludedImages
 from jepakit.evals.repair.repair_measures import RescueMeasure
 from jepakit.evals.repair.repair_result import ModelRepair, RepairResult
 from jepakit.evals.repair.site_sweep import SiteSweep

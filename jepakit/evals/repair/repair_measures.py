@@ -11,7 +11,7 @@ from jaxtyping import Float
 from rich.progress import Progress
 from torch import Tensor
 
-from jepakit.evals.repair.occluded_images import REGIONS, Batch, OccludedImages
+from jepakit.evals.repair.images.occluded_images import REGIONS, Batch, OccludedImages
 from jepakit.evals.repair.site_groups import paper_groups
 from jepakit.interp.drift import DriftCurve, late_blocks, late_drift
 from jepakit.interp.patch_plans import Mode, PatchPlan, random_plan, resid_bound

@@ -10,7 +10,7 @@ import numpy as np
 from jepakit.evals.repair.advantage import Advantage
 from jepakit.evals.repair.budgets.token_budgets import BudgetMeasure
 from jepakit.evals.repair.geometry import GeometryCell
-from jepakit.evals.repair.occluded_images import OccludedImages
+from jepakit.evals.repair.images.occluded_images import OccludedImages
 from jepakit.evals.repair.predictor.carried_errors import CarriedErrors, carried_errors
 from jepakit.evals.repair.predictor.hidden_errors import HiddenErrors
 from jepakit.evals.repair.predictor_proxy import ProxyErrors

@@ -13,28 +13,34 @@ from rich.progress import Progress
 
 from jepakit.evals.repair.advantage import advantage
 from jepakit.evals.repair.budgets.token_budgets import measure_budgets
-from jepakit.evals.repair.coco_panoptic import open_coco_panoptic
-from jepakit.evals.repair.fitting import Fit
 from jepakit.evals.repair.geometry import sweep_rectangles
-from jepakit.evals.repair.masked_images import MaskedImageSet
-from jepakit.evals.repair.occluded_images import (
+from jepakit.evals.repair.images.coco_panoptic import open_coco_panoptic
+from jepakit.evals.repair.images.fitting import Fit
+from jepakit.evals.repair.images.masked_images import MaskedImageSet
+from jepakit.evals.repair.images.occluded_images import (
     BACKGROUND,
     OBJECT,
     REGIONS,
     OccludedImages,
     OcclusionRule,
 )
+from jepakit.evals.repair.images.oxford_pets import open_oxford_pets
+from jepakit.evals.repair.images.pascal_voc import open_pascal_voc
+from jepakit.evals.repair.images.shard_scenes import open_shard_scenes
+from jepakit.evals.repair.images.slices import (
+    DrawnSlices,
+    ImageSlice,
+    SliceSize,
+    draw_slices,
+    every_item,
+)
 from jepakit.evals.repair.opened_models import OpenedModel, open_model
-from jepakit.evals.repair.oxford_pets import open_oxford_pets
-from jepakit.evals.repair.pascal_voc import open_pascal_voc
 from jepakit.evals.repair.predictor.hidden_errors import hidden_errors
 from jepakit.evals.repair.predictor.hidden_predictor import HiddenPredictor, NoPredictor
 from jepakit.evals.repair.predictor_proxy import proxy_errors
 from jepakit.evals.repair.repair_measures import measure_drift, measure_rescue
 from jepakit.evals.repair.repair_result import ModelRepair, RepairResult
-from jepakit.evals.repair.shard_scenes import open_shard_scenes
 from jepakit.evals.repair.site_sweep import sweep_sites
-from jepakit.evals.repair.slices import DrawnSlices, ImageSlice, SliceSize, draw_slices, every_item
 from jepakit.interp.drift import late_blocks, onset_layer
 from jepakit.interp.provenance import model_hash
 

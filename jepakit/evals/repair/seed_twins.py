@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from jepakit.evals.repair.occluded_images import BACKGROUND, OBJECT
+from jepakit.evals.pages.report import Table
+from jepakit.evals.repair.images.occluded_images import BACKGROUND, OBJECT
 from jepakit.evals.repair.predictor.carried_errors import bound_of
 from jepakit.evals.repair.repair_result import ModelRepair
 from jepakit.evals.repair.scene_statistics import SceneStatistics
 from jepakit.evals.repair.value_text import drift_text, interval_text
-from jepakit.evals.report import Table
 from jepakit.evals.statistics import Interval
 
 NAME = re.compile(r"(?P<recipe>.+?)[-_]s(?:eed)?(?P<seed>\d+)")

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from rich.progress import Progress
 
 from jepakit.data.atomic import atomic_file
-from jepakit.evals.repair.occluded_images import OBJECT, Batch, OccludedImages
+from jepakit.evals.repair.images.occluded_images import OBJECT, Batch, OccludedImages
 from jepakit.evals.repair.site_groups import SWEPT_PARTS, sweep_plans
 from jepakit.interp.drift import late_blocks, late_drift
 from jepakit.interp.patchable import PatchableEncoder

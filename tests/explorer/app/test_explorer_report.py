@@ -21,7 +21,7 @@ from explorer.tracking import Query, track
 from explorer.view import Cloud, Movie, Picture, View
 from explorer.view_files import write_view
 from explorer.views.following import following
-from jepakit.evals.report import Facts, Figure, Table, Text
+from jepakit.evals.pages.report import Facts, Figure, Table, Text
 
 SLOW = ("what-if", "surprise", "futures", "windows", "specialists", "two-models")
 EVIL = "<img src=x onerror=alert(1)>"

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from jepakit.evals.figures.style import INK, MUTED, NEUTRAL, PALETTE, WIDTH, new_figure, styled
 from jepakit.evals.repair.budgets.budget_table import scene_interval
 from jepakit.evals.repair.budgets.token_budgets import BudgetMeasure
-from jepakit.evals.repair.occluded_images import OBJECT
+from jepakit.evals.repair.images.occluded_images import OBJECT
 
 COLOURS = (PALETTE[0], PALETTE[2], PALETTE[1])
 BAR = 0.25

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jepakit.evals.pages.report import Table
 from jepakit.evals.repair.advantage import mean_interval
 from jepakit.evals.repair.budgets.footprints import ASPECTS
 from jepakit.evals.repair.budgets.token_budgets import BudgetMeasure
 from jepakit.evals.repair.value_text import interval_text
-from jepakit.evals.report import Table
 from jepakit.evals.statistics import Interval
 
 ROUGH = "too few scenes"

@@ -10,14 +10,14 @@ from jaxtyping import Float
 from rich.progress import Progress
 
 from jepakit.evals.repair.budgets.footprints import ASPECTS, footprint
-from jepakit.evals.repair.masked_images import MaskedImage, UnusableImage
-from jepakit.evals.repair.occluded_images import (
+from jepakit.evals.repair.images.masked_images import MaskedImage, UnusableImage
+from jepakit.evals.repair.images.occluded_images import (
     BACKGROUND,
     OBJECT,
     OccludedImages,
     OcclusionRule,
 )
-from jepakit.evals.repair.occlusion import Grid, token_layers
+from jepakit.evals.repair.images.occlusion import Grid, token_layers
 from jepakit.evals.repair.site_groups import paper_groups
 from jepakit.interp.drift import late_blocks, late_drift
 from jepakit.interp.patch_plans import PatchPlan

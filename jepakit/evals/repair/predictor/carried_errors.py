@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jepakit.evals.permutation_tests import holm
-from jepakit.evals.repair.occluded_images import BACKGROUND, OBJECT, REGIONS
+from jepakit.evals.repair.images.occluded_images import BACKGROUND, OBJECT, REGIONS
 from jepakit.evals.repair.predictor.hidden_errors import HiddenErrors
 from jepakit.evals.repair.predictor.visible_runs import RUNS
 from jepakit.evals.repair.scene_statistics import SceneStatistics

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from jepakit.batch import TokenMasks
-from jepakit.evals.repair.occluded_images import REGIONS, Batch, OccludedImages
+from jepakit.evals.repair.images.occluded_images import REGIONS, Batch, OccludedImages
 from jepakit.evals.repair.predictor.hidden_predictor import (
     HiddenPredictor,
     ImageErrors,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jepakit.evals.repair.occluded_images import OBJECT
+from jepakit.evals.repair.images.occluded_images import OBJECT
 from jepakit.evals.repair.predictor.hidden_errors import HiddenErrors
 from jepakit.evals.repair.scene_statistics import SceneStatistics
 

@@ -12,9 +12,9 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from jepakit.evals.figures.style import BAND, INK, PAPER, WIDTH, new_figure, styled
-from jepakit.evals.repair.drift_figures import COLOURS
-from jepakit.evals.repair.map_figures import DARK, LIGHT, PARTS, RESCUE_MAP, WRITTEN
-from jepakit.evals.repair.occluded_images import OBJECT
+from jepakit.evals.repair.images.occluded_images import OBJECT
+from jepakit.evals.repair.page.drift_figures import COLOURS
+from jepakit.evals.repair.page.map_figures import DARK, LIGHT, PARTS, RESCUE_MAP, WRITTEN
 from jepakit.evals.repair.predictor.carried_errors import CarriedErrors, CarriedSite
 from jepakit.evals.repair.predictor.hidden_errors import CONTEXTS, HiddenErrors
 from jepakit.evals.repair.predictor.predictor_tables import TITLES

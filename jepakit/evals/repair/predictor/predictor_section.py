@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure as Drawing
 
-from jepakit.evals.repair.page_parts import notes, pictures
+from jepakit.evals.pages.report import Part, Table, Text
+from jepakit.evals.repair.page.page_parts import notes, pictures
+from jepakit.evals.repair.page.repair_figures import models_of
 from jepakit.evals.repair.predictor.carried_errors import CarriedErrors
 from jepakit.evals.repair.predictor.hidden_errors import HiddenErrors
 from jepakit.evals.repair.predictor.predictor_caveats import predictor_caveats, without_text
@@ -16,11 +18,9 @@ from jepakit.evals.repair.predictor.predictor_tables import (
     leaks_table,
     strongest,
 )
-from jepakit.evals.repair.repair_figures import models_of
 from jepakit.evals.repair.repair_result import RepairResult
 from jepakit.evals.repair.seed_twins import LEAK, seed_twins, twins_table
 from jepakit.evals.repair.value_text import drift_text, p_text, share_text
-from jepakit.evals.report import Part, Table, Text
 
 
 def predictor_parts(result: RepairResult, name: str, drawings: Mapping[str, Drawing]) -> list[Part]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jepakit.evals.repair.occluded_images import REGIONS
+from jepakit.evals.pages.report import Table
+from jepakit.evals.repair.images.occluded_images import REGIONS
 from jepakit.evals.repair.predictor.carried_errors import CarriedErrors, CarriedSite
 from jepakit.evals.repair.predictor.hidden_errors import CONTEXTS, HiddenErrors
 from jepakit.evals.repair.scene_statistics import SceneStatistics
 from jepakit.evals.repair.value_text import drift_text, interval_text, p_text, share_text
-from jepakit.evals.report import Table
 
 MOST_SITES = 10
 UNRESOLVED = "not resolved"

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from rich.progress import Progress
 
-from jepakit.evals.controls import random_init
-from jepakit.evals.run_probe import encoder_of
+from jepakit.evals.probes.controls import random_init
+from jepakit.evals.probes.run_probe import encoder_of
 from jepakit.evals.states.clips.activations import Activations
 from jepakit.evals.states.clips.clip_sets import TracedClips
 from jepakit.interp.traces import trace

@@ -9,8 +9,8 @@ from pathlib import Path
 from matplotlib.figure import Figure as Drawing
 
 from jepakit.evals.figures.forest import ForestPanel, ForestPoint, forest_plot
-from jepakit.evals.report import Figure, Part, Section, Text
-from jepakit.evals.report_files import write_page
+from jepakit.evals.pages.report import Figure, Part, Section, Text
+from jepakit.evals.pages.report_files import write_page
 from jepakit.evals.states.page.accuracy_figure import accuracy_comparison
 from jepakit.evals.states.page.comparison_tables import (
     carried_table,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jepakit.evals.report import Table
+from jepakit.evals.pages.report import Table
 from jepakit.evals.states.page.effect_figures import TITLES
 from jepakit.evals.states.page.layer_names import short_name
 from jepakit.evals.states.page.paper_values import (

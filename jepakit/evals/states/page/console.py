@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from jepakit.evals.pages.table_console import print_table
 from jepakit.evals.states.page.layer_names import short_name
 from jepakit.evals.states.page.paper_values import published_for
 from jepakit.evals.states.page.ratio_text import RATIO_NOTE
@@ -16,7 +17,6 @@ from jepakit.evals.states.page.study_tables import (
     undefined_table,
 )
 from jepakit.evals.states.result import StudyResult
-from jepakit.evals.table_console import print_table
 
 
 def print_study(result: StudyResult, console: Console | None = None) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure as Drawing
 
-from jepakit.evals.report import Facts, Figure, Part, Section, Table, Text
-from jepakit.evals.report_files import write_page
+from jepakit.evals.pages.report import Facts, Figure, Part, Section, Table, Text
+from jepakit.evals.pages.report_files import write_page
 from jepakit.evals.states.caveats import (
     CEILING,
     IDENTITY,

@@ -8,7 +8,8 @@ import numpy as np
 from rich.console import Console
 
 from jepakit.command_line import typed_command
-from jepakit.evals.report import Part, Section, Table, Text
+from jepakit.evals.pages.report import Part, Section, Table, Text
+from jepakit.evals.pages.table_console import print_table
 from jepakit.evals.states.effects.cross_model import CrossModel
 from jepakit.evals.states.effects.network_effects import NetworkEffects
 from jepakit.evals.states.effects.portability import Portability
@@ -18,7 +19,6 @@ from jepakit.evals.states.page.console import print_study
 from jepakit.evals.states.page.layer_names import short_name
 from jepakit.evals.states.page.report import write_study
 from jepakit.evals.states.run_states import PROXY, PROXY_TURN, TRAINED, StatesResult
-from jepakit.evals.table_console import print_table
 
 NETWORK = (
     "Tokens are edited at the output of the block, the rest of the network runs on, and a probe of "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jepakit.evals.report import Table
+from jepakit.evals.pages.report import Table
 from jepakit.evals.states.page.effect_figures import PATCHES, TITLES
 from jepakit.evals.states.page.layer_names import place_of_block, short_name
 from jepakit.evals.states.page.paper_values import MEANS_4, PublishedEffect, PublishedStudy

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from jepakit.evals.attentive_probe import Trial
+from jepakit.evals.classification.attentive_probe import Trial
 from jepakit.evals.images.linear_sweep import LinearSweep, fit_linear, train_heads
 from jepakit.seeds import generator
 

@@ -16,10 +16,10 @@ from tiny_dynamics import cloning, write_run
 from tiny_runs import ENCODER, tiny_config
 
 from jepakit.evals.commands.images import ImageOptions, images
-from jepakit.evals.controls import random_init
 from jepakit.evals.images.image_readouts import ImageSettings
 from jepakit.evals.images.linear_sweep import LinearSweep
 from jepakit.evals.images.run_images import ImageSource, RunImages
+from jepakit.evals.probes.controls import random_init
 from jepakit.training.checkpoint_io import DurableCheckpointIO
 from jepakit.training.runs import build_run
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from jepakit.evals.item_scores import ItemScores
+from jepakit.evals.probes.text_baseline import AskedQuestion
 from jepakit.evals.questions.asked import QuestionSet
 from jepakit.evals.questions.result import Answers, CraftResult, rows_by_kind
 from jepakit.evals.questions.run_craft import majority_answers
-from jepakit.evals.text_baseline import AskedQuestion
 
 
 def questions(clips=6):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from jepakit.evals.probes.text_baseline import AskedQuestion
 from jepakit.evals.questions import training
 from jepakit.evals.questions.asked import QuestionSet
 from jepakit.evals.questions.training import Reading, ReadQuestions, answered, train_reader
 from jepakit.evals.questions.vocabulary import Vocabulary
-from jepakit.evals.text_baseline import AskedQuestion
 
 SMALL = Reading(
     head="attend", width=16, heads=2, layers=1, steps=60, clips=8, lr=1e-2, dropout=0.0, checks=3

@@ -2,8 +2,8 @@
 
 import pytest
 
+from jepakit.evals.probes.text_baseline import AskedQuestion
 from jepakit.evals.questions.vocabulary import UNKNOWN, Vocabulary
-from jepakit.evals.text_baseline import AskedQuestion
 
 
 def asked(text, answer="True"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jepakit.evals.repair.masked_images import ImageRecord, MaskedImage, MaskedImageSet
+from jepakit.evals.repair.images.masked_images import ImageRecord, MaskedImage, MaskedImageSet
 
 BOX = (slice(10, 20), slice(20, 40))  # of the object in every picture: 200 of 48 x 64 pixels
 SHAPE = (48, 64)

@@ -7,9 +7,14 @@ from masked_trees import masked
 
 from jepakit.evals.repair.advantage import advantage
 from jepakit.evals.repair.geometry import GeometryCell
-from jepakit.evals.repair.masked_images import UnusableImage
-from jepakit.evals.repair.occluded_images import BACKGROUND, OBJECT, OccludedImages, OcclusionRule
-from jepakit.evals.repair.occlusion import rectangle_sweep
+from jepakit.evals.repair.images.masked_images import UnusableImage
+from jepakit.evals.repair.images.occluded_images import (
+    BACKGROUND,
+    OBJECT,
+    OccludedImages,
+    OcclusionRule,
+)
+from jepakit.evals.repair.images.occlusion import rectangle_sweep
 from jepakit.evals.repair.predictor_proxy import ProxyErrors
 from jepakit.evals.repair.repair_measures import RegionDrift, RescueMeasure
 from jepakit.evals.repair.repair_result import ModelRepair, RepairResult

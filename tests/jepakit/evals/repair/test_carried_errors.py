@@ -5,7 +5,7 @@ import pytest
 
 from jepakit.evals.permutation_tests import holm
 from jepakit.evals.repair.advantage import mean_interval
-from jepakit.evals.repair.occluded_images import BACKGROUND, OBJECT
+from jepakit.evals.repair.images.occluded_images import BACKGROUND, OBJECT
 from jepakit.evals.repair.predictor.carried_errors import bound_of, carried_errors, taken_back
 from jepakit.evals.repair.predictor.hidden_errors import CONTEXTS, HiddenErrors, RegionErrors
 from jepakit.evals.repair.predictor.hidden_predictor import ImageErrors

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from tiny_predictors import DEPTH, clips, predictor, random_model
 
-from jepakit.evals.repair.occluded_images import BACKGROUND, OBJECT
+from jepakit.evals.repair.images.occluded_images import BACKGROUND, OBJECT
 from jepakit.evals.repair.opened_models import OpenedModel
 from jepakit.evals.repair.predictor.carried_errors import bound_of, taken_back
 from jepakit.evals.repair.predictor.hidden_errors import CONTEXTS, hidden_errors

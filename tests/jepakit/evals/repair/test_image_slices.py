@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 from masked_trees import SHAPE, image_set
 
-from jepakit.evals.repair.fitting import Fit
-from jepakit.evals.repair.masked_images import MaskedImageSet, UnusableImage, count_skipped
-from jepakit.evals.repair.slices import DrawnSlices, SliceSize, draw_slices, every_item
+from jepakit.evals.repair.images.fitting import Fit
+from jepakit.evals.repair.images.masked_images import MaskedImageSet, UnusableImage, count_skipped
+from jepakit.evals.repair.images.slices import DrawnSlices, SliceSize, draw_slices, every_item
 
 FIT, GRID = Fit(SHAPE), (1, 12, 16)
 MANY = {f"class-{number:02d}": 12 for number in range(16)}

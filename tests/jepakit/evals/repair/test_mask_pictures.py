@@ -8,9 +8,9 @@ from masked_trees import box_mask, masked
 from matplotlib.colors import to_rgb
 
 from jepakit.evals.figures.style import to_png
-from jepakit.evals.repair.coco_panoptic import open_coco_panoptic
-from jepakit.evals.repair.fitting import Fit
-from jepakit.evals.repair.mask_pictures import (
+from jepakit.evals.repair.images.coco_panoptic import open_coco_panoptic
+from jepakit.evals.repair.images.fitting import Fit
+from jepakit.evals.repair.images.mask_pictures import (
     BACKGROUND,
     OBJECT,
     VIEWS,
@@ -19,9 +19,9 @@ from jepakit.evals.repair.mask_pictures import (
     rectangle_sheet,
     spotlight,
 )
-from jepakit.evals.repair.occlusion import occlusion_pair, rectangle_sweep
-from jepakit.evals.repair.pixel_fill import hidden_pixels
-from jepakit.evals.repair.slices import every_item
+from jepakit.evals.repair.images.occlusion import occlusion_pair, rectangle_sweep
+from jepakit.evals.repair.images.pixel_fill import hidden_pixels
+from jepakit.evals.repair.images.slices import every_item
 
 SAMPLE = Path(__file__).resolve().parents[5] / "shared/data/images_masks/coco_panoptic_sample"
 GRID = (1, 12, 16)

@@ -5,8 +5,8 @@ import pytest
 from masked_trees import SHAPE, box_mask, image_set, masked, save_indices, save_photograph
 from PIL import Image
 
-from jepakit.evals.repair.fitting import Fit
-from jepakit.evals.repair.mask_files import (
+from jepakit.evals.repair.images.fitting import Fit
+from jepakit.evals.repair.images.mask_files import (
     nearest,
     read_indices,
     read_photograph,
@@ -14,7 +14,7 @@ from jepakit.evals.repair.mask_files import (
     same_size,
     touching,
 )
-from jepakit.evals.repair.masked_images import (
+from jepakit.evals.repair.images.masked_images import (
     MaskedImage,
     MaskedImageSet,
     UnusableImage,

@@ -17,10 +17,10 @@ from masked_trees import (
     voc,
 )
 
-from jepakit.evals.repair.coco_panoptic import open_coco_panoptic
-from jepakit.evals.repair.masked_images import UnusableImage, count_skipped
-from jepakit.evals.repair.oxford_pets import open_oxford_pets
-from jepakit.evals.repair.pascal_voc import open_pascal_voc
+from jepakit.evals.repair.images.coco_panoptic import open_coco_panoptic
+from jepakit.evals.repair.images.masked_images import UnusableImage, count_skipped
+from jepakit.evals.repair.images.oxford_pets import open_oxford_pets
+from jepakit.evals.repair.images.pascal_voc import open_pascal_voc
 
 SAMPLE = Path(__file__).resolve().parents[5] / "shared/data/images_masks/coco_panoptic_sample"
 

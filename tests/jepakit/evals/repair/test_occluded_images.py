@@ -6,7 +6,12 @@ import torch
 from masked_trees import masked
 from tiny_encoders import GRID, PATCH, SIDE, occluded_images
 
-from jepakit.evals.repair.occluded_images import BACKGROUND, OBJECT, OccludedImages, OcclusionRule
+from jepakit.evals.repair.images.occluded_images import (
+    BACKGROUND,
+    OBJECT,
+    OccludedImages,
+    OcclusionRule,
+)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from masked_trees import box_mask, masked
 
-from jepakit.evals.repair.clip_background import _part, clip_background
-from jepakit.evals.repair.masked_images import UnusableImage
-from jepakit.evals.repair.occlusion import (
+from jepakit.evals.repair.images.clip_background import _part, clip_background
+from jepakit.evals.repair.images.masked_images import UnusableImage
+from jepakit.evals.repair.images.occlusion import (
     occlusion_pair,
     rectangle,
     rectangle_sweep,

@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from jepakit.evals.repair.pixel_fill import Fill, hidden_pixels, occluded
+from jepakit.evals.repair.images.pixel_fill import Fill, hidden_pixels, occluded
 
 FRAMES = np.random.default_rng(0).integers(1, 256, (4, 24, 32, 3), dtype=np.uint8)
 HIDDEN = np.random.default_rng(1).random((2, 6, 8)) < 0.4

@@ -8,7 +8,8 @@ from synthetic_repair import FRESH, TRAINED, study
 from test_carried_errors import made
 
 from jepakit.evals.figures.style import to_png
-from jepakit.evals.repair.occluded_images import OBJECT
+from jepakit.evals.pages.report import Text
+from jepakit.evals.repair.images.occluded_images import OBJECT
 from jepakit.evals.repair.predictor.carried_errors import carried_errors
 from jepakit.evals.repair.predictor.predictor_caveats import BLIND, predictor_caveats, predicts
 from jepakit.evals.repair.predictor.predictor_figures import carried_figure, contexts_figure
@@ -27,7 +28,6 @@ from jepakit.evals.repair.predictor.predictor_tables import (
 )
 from jepakit.evals.repair.repair_json import repair_content
 from jepakit.evals.repair.repair_result import RepairResult
-from jepakit.evals.report import Text
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny_encoders import DEPTH, drift_by_hand, encoder, hooked, occluded_images
 
-from jepakit.evals.repair.occluded_images import BACKGROUND, OBJECT, REGIONS
+from jepakit.evals.repair.images.occluded_images import BACKGROUND, OBJECT, REGIONS
 from jepakit.evals.repair.repair_measures import CONTROLS, measure_drift, measure_rescue
 from jepakit.evals.repair.site_groups import PAIR, SINGLE, TRIPLE, paper_groups, sweep_plans
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jepakit.evals.repair.paper_values import (
+from jepakit.evals.repair.page.paper_values import (
     PROXY,
     TABLE_1,
     TABLE_2,

@@ -13,10 +13,10 @@ from rich.console import Console
 from synthetic_repair import FRESH, TRAINED, study
 
 from jepakit.evals.figures.style import to_png
-from jepakit.evals.repair.map_tables import geometry_table, proxy_table, sites_table
-from jepakit.evals.repair.occluded_images import BACKGROUND, OBJECT
-from jepakit.evals.repair.paper_values import TENSIONS
-from jepakit.evals.repair.repair_caveats import (
+from jepakit.evals.repair.images.occluded_images import BACKGROUND, OBJECT
+from jepakit.evals.repair.page.map_tables import geometry_table, proxy_table, sites_table
+from jepakit.evals.repair.page.paper_values import TENSIONS
+from jepakit.evals.repair.page.repair_caveats import (
     BESIDE,
     FRACTION,
     NOT_BESIDE,
@@ -26,10 +26,10 @@ from jepakit.evals.repair.repair_caveats import (
     drift_caveats,
     rescue_caveats,
 )
-from jepakit.evals.repair.repair_console import print_repair
-from jepakit.evals.repair.repair_figures import repair_figures
-from jepakit.evals.repair.repair_report import lede_of, repair_sections, write_repair
-from jepakit.evals.repair.repair_tables import (
+from jepakit.evals.repair.page.repair_console import print_repair
+from jepakit.evals.repair.page.repair_figures import repair_figures
+from jepakit.evals.repair.page.repair_report import lede_of, repair_sections, write_repair
+from jepakit.evals.repair.page.repair_tables import (
     controls_table,
     drift_table,
     models_table,
@@ -63,9 +63,9 @@ def written(result, tmp_path_factory):
     picture = to_png(Figure((0.1, 0.1)))
     figures = {name: Figure((1, 1)) for name in NAMES}
     with pytest.MonkeyPatch.context() as patch:  # real pictures would take seconds
-        for module in ("jepakit.evals.report", "jepakit.evals.report_files"):
+        for module in ("jepakit.evals.pages.report", "jepakit.evals.pages.report_files"):
             patch.setattr(f"{module}.to_png", lambda *_, **__: picture)
-        report = "jepakit.evals.repair.repair_report"
+        report = "jepakit.evals.repair.page.repair_report"
         patch.setattr(f"{report}.repair_figures", lambda *_: figures)
         patch.setattr(f"{report}.sites_tested", untested)
         paths = write_repair(result, folder, command=f"evaluate {EVIL}")
@@ -305,7 +305,7 @@ def test_tables_of_markdown_have_as_many_cells_as_titles(written):
 
 
 def test_console_says_the_same(result, monkeypatch):
-    monkeypatch.setattr("jepakit.evals.repair.repair_console.sites_tested", untested)
+    monkeypatch.setattr("jepakit.evals.repair.page.repair_console.sites_tested", untested)
     console = Console(width=150, record=True, file=io.StringIO())
     print_repair(result, console)
     text = console.export_text()

@@ -7,9 +7,9 @@ from tiny_encoders import DEPTH, GRID, drift_by_hand, encoder, hooked, occluded_
 
 from jepakit.evals.repair.advantage import advantage
 from jepakit.evals.repair.geometry import sweep_rectangles
-from jepakit.evals.repair.occluded_images import OBJECT
-from jepakit.evals.repair.occlusion import rectangle_sweep
-from jepakit.evals.repair.pixel_fill import occluded
+from jepakit.evals.repair.images.occluded_images import OBJECT
+from jepakit.evals.repair.images.occlusion import rectangle_sweep
+from jepakit.evals.repair.images.pixel_fill import occluded
 from jepakit.evals.repair.predictor_proxy import proxy_errors
 from jepakit.evals.repair.site_groups import TRIPLE, paper_groups
 

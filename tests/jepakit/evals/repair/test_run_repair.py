@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tiny_runs import MARKS
 
-from jepakit.evals.repair.occluded_images import OcclusionRule
-from jepakit.evals.repair.repair_report import write_repair
+from jepakit.evals.repair.images.occluded_images import OcclusionRule
+from jepakit.evals.repair.page.repair_report import write_repair
 from jepakit.evals.repair.run_repair import RepairRequest, RunRepair, Table
 
 pytestmark = [*MARKS, pytest.mark.slow]
@@ -25,7 +25,7 @@ def run(train):
 
 
 def test_scenes_and_a_fresh_twin(run, shards, tmp_path, monkeypatch):
-    for module in ("jepakit.evals.report", "jepakit.evals.report_files"):
+    for module in ("jepakit.evals.pages.report", "jepakit.evals.pages.report_files"):
         monkeypatch.setattr(f"{module}.to_png", lambda *_, **__: b"")  # drawn, but not rendered
     rule = OcclusionRule(max_tokens=4)
     request = RepairRequest(

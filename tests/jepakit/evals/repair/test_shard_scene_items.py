@@ -11,8 +11,8 @@ from jepakit.data.members import encode_sample
 from jepakit.data.metadata import build_meta
 from jepakit.data.schema import ClipFormat, Sample
 from jepakit.data.shard_writer import write_shard
-from jepakit.evals.repair.masked_images import UnusableImage, count_skipped
-from jepakit.evals.repair.shard_scenes import open_shard_scenes
+from jepakit.evals.repair.images.masked_images import UnusableImage, count_skipped
+from jepakit.evals.repair.images.shard_scenes import open_shard_scenes
 
 FORM = ClipFormat(frames=4, height=32, width=32, patch=8, tubelet=2, image="png")
 

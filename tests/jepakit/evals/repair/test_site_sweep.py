@@ -6,7 +6,7 @@ from tiny_encoders import DEPTH, encoder, occluded_images
 
 from jepakit.evals.permutation_tests import holm, sign_flip_p
 from jepakit.evals.repair import site_sweep
-from jepakit.evals.repair.occluded_images import OBJECT
+from jepakit.evals.repair.images.occluded_images import OBJECT
 from jepakit.evals.repair.repair_measures import measure_drift, measure_rescue
 from jepakit.evals.repair.site_groups import SINGLE
 from jepakit.evals.repair.site_sweep import MODES, SiteSweep, sweep_sites

@@ -10,8 +10,8 @@ from jepakit.evals.repair.budgets.budget_figure import budget_figure
 from jepakit.evals.repair.budgets.budget_table import budget_table
 from jepakit.evals.repair.budgets.footprints import footprint
 from jepakit.evals.repair.budgets.token_budgets import measure_budgets
-from jepakit.evals.repair.example_figures import chosen_examples, example_figure
-from jepakit.evals.repair.occluded_images import BACKGROUND, OBJECT, OcclusionRule
+from jepakit.evals.repair.images.occluded_images import BACKGROUND, OBJECT, OcclusionRule
+from jepakit.evals.repair.page.example_figures import chosen_examples, example_figure
 from jepakit.evals.repair.repair_measures import measure_rescue
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_predictors import DEPTH, clips, predictor, random_model
 
-from jepakit.evals.repair.occluded_images import OBJECT
+from jepakit.evals.repair.images.occluded_images import OBJECT
 from jepakit.evals.repair.predictor.hidden_predictor import region_masks
 from jepakit.evals.repair.predictor.visible_runs import (
     RUNS,

@@ -11,7 +11,7 @@ import torch
 from masked_trees import masked
 from torch import Tensor, nn
 
-from jepakit.evals.repair.occluded_images import OccludedImages, OcclusionRule
+from jepakit.evals.repair.images.occluded_images import OccludedImages, OcclusionRule
 from jepakit.interp.adapters.native import NativeEncoder
 from jepakit.nn import VisionTransformer
 

@@ -10,7 +10,7 @@ from masked_trees import masked
 from torch import nn
 
 from cjepa import CausalJEPA, Predictor
-from jepakit.evals.repair.occluded_images import OccludedImages, OcclusionRule
+from jepakit.evals.repair.images.occluded_images import OccludedImages, OcclusionRule
 from jepakit.evals.repair.predictor.hidden_predictor import HiddenPredictor
 from jepakit.masks import ObjectMasker
 from jepakit.nn import VisionTransformer

@@ -11,7 +11,7 @@ from rich.console import Console
 from synthetic_study import CAVEATS, IMPOSSIBLE, UNDEFINED, study
 
 from jepakit.evals.figures.style import to_png
-from jepakit.evals.report import Section, Text
+from jepakit.evals.pages.report import Section, Text
 from jepakit.evals.states.caveats import CEILING, IDENTITY, IN_SAMPLE, OVERLAP, RANDOM_WEAK
 from jepakit.evals.states.page.console import print_study
 from jepakit.evals.states.page.paper_values import SCS
@@ -44,7 +44,7 @@ def written(tmp_path_factory):
     extra = [Section("Tokens in the network", [Text("A later section.")])]
     picture = to_png(Figure((0.1, 0.1)))
     with pytest.MonkeyPatch.context() as patch:  # 28 real pictures would take seconds
-        for module in ("jepakit.evals.report", "jepakit.evals.report_files"):
+        for module in ("jepakit.evals.pages.report", "jepakit.evals.pages.report_files"):
             patch.setattr(f"{module}.to_png", lambda *_, **__: picture)
         paths = write_study(study(note=EVIL), folder, extra=extra, command=f"evaluate {EVIL}")
     return folder, paths

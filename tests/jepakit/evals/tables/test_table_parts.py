@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from toy_table import make, write_repository
 
-from jepakit.evals.linear_probe import Prediction
-from jepakit.evals.probe_items import mean_over_labels, probe_items
+from jepakit.evals.probes.linear_probe import Prediction
+from jepakit.evals.probes.probe_items import mean_over_labels, probe_items
 from jepakit.evals.scores import balanced_accuracy, r2
 from jepakit.evals.statistics import Interval
 from jepakit.evals.tables.comparison import ComparisonSettings

@@ -1,0 +1,1 @@
+"""World models on held-out windows, and the page of planned episodes."""

@@ -1,0 +1,1 @@
+"""Linear read-outs of frozen features, beside an untrained network, pixels and words alone."""

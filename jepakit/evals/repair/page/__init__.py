@@ -1,0 +1,1 @@
+"""Figures, tables and the page of a repair study, with the paper's values beside."""
