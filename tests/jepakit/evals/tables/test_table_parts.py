@@ -62,6 +62,13 @@ def test_a_width_is_scaled_with_the_model() -> None:
     assert found.runs["source_resimulated", 2] is found.runs["full", 2]
 
 
+@pytest.mark.parametrize("scale", ["tiny", "small"])
+def test_pairs_have_the_rate_of_the_training_clips(scale: str) -> None:
+    made = {data.name: (data.make or "").split() for data in planner("main", scale).size.data}
+    rates = [made[name][made[name].index("--rate") + 1] for name in ("scenes", "cophy")]
+    assert rates[0] == rates[1]  # evaluate.py cophy refuses anything else
+
+
 def test_the_papers_differences_are_its_own() -> None:
     table = read_table(FILES / "ablations.yaml")
     full = table.row("full").paper["auccess"]
