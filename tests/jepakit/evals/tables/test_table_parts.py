@@ -64,7 +64,8 @@ def test_a_width_is_scaled_with_the_model() -> None:
 
 @pytest.mark.parametrize("scale", ["tiny", "small"])
 def test_pairs_have_the_rate_of_the_training_clips(scale: str) -> None:
-    made = {data.name: (data.make or "").split() for data in planner("main", scale).size.data}
+    size = read_scale(FILES / "scales" / f"{scale}.yaml")
+    made = {data.name: data.make.split() for data in size.data}
     rates = [made[name][made[name].index("--rate") + 1] for name in ("scenes", "cophy")]
     assert rates[0] == rates[1]  # evaluate.py cophy refuses anything else
 
