@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from PIL import Image
 
-from explorer.clips.limits import UnusableVideo, VideoFacts, VideoLimits, damaged
+from explorer.clips.limits import TOO_HUNGRY, UnusableVideo, VideoFacts, VideoLimits, damaged
 from explorer.clips.opening import open_bounded
 from jepakit.data.schema import BadSample
 from jepakit.data.video.pyav_video import PyAVVideo
@@ -132,7 +132,7 @@ def main(path: str, kind: str, settings: str) -> None:
     except UnusableVideo as error:
         told = {"refused": str(error)}
     except MemoryError:
-        told = {"refused": "The file wants more memory than is allowed; it is not read."}
+        told = {"refused": TOO_HUNGRY}
     sys.stdout.write(json.dumps(told))
 
 

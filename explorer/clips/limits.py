@@ -27,11 +27,15 @@ _FFMPEG = {
     "no frames": "there are no frames in it",
 }
 
+TOO_HUNGRY = "The file wants more memory than is allowed; it is not read."
+
 
 def damaged(error: ValueError, path: str) -> UnusableVideo:
     """An error of a decoder in words for a person, without the path."""
     if isinstance(error.__cause__, UnusableVideo):
         return error.__cause__
+    if isinstance(error.__cause__, MemoryError):  # FFmpeg's own is one, too
+        return UnusableVideo(TOO_HUNGRY)
     reason = str(error).removeprefix(f"{path}: ").replace(path, "the file")
     reason = _FFMPEG.get(reason, reason)
     return UnusableVideo(

@@ -1,10 +1,12 @@
+import errno
+
 import av
 import numpy as np
 import pytest
 from gray_videos import cut, write_video
 from PIL import Image
 
-from explorer.clips import UnusableVideo, VideoFacts, VideoLimits, probe_video
+from explorer.clips import UnusableVideo, VideoFacts, VideoLimits, inspection, probe_video
 from explorer.clips.inspection import inspect
 
 
@@ -71,6 +73,18 @@ def test_damage_is_told_without_a_path(tmp_path):
         inspect(str(path), "mov", VideoLimits())
     assert "it is damaged, cut short or no video at all. If it plays" in str(caught.value)
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_memory_that_ffmpeg_does_not_get_is_told_as_such(tmp_path, monkeypatch):
+    """Where the bound strikes is chance: the interpreter may meet it, or FFmpeg inside."""
+
+    def out_of_memory(*_, **__):
+        raise av.error.MemoryError(errno.ENOMEM, "Cannot allocate memory")
+
+    path = write_video(tmp_path / "a.mp4", 4)
+    monkeypatch.setattr(inspection, "open_bounded", out_of_memory)
+    with pytest.raises(UnusableVideo, match="more memory than is allowed; it is not read"):
+        inspect(str(path), "mov", VideoLimits())
 
 
 def test_links_are_refused(tmp_path):
