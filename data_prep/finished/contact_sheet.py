@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from data_prep.finished.clip_facts import ELIGIBLE, eligible_objects, splits_of
 from data_prep.finished.mask_overlay import colour_of, fit, paint, places
+from jepakit.counted import counted
 from jepakit.data.schema import BadSample
 from jepakit.data.shard_reader import ShardReader
 from jepakit.evals.figures.frame_grid import pick_columns
@@ -76,7 +77,7 @@ def read_cells(
         except BadSample:
             continue
         ids = np.flatnonzero(eligible_objects(coverage, area)) + 1
-        note = f"{splits[number]}, {_plural(len(coverage))}, {len(ids)} eligible"
+        note = f"{splits[number]}, {counted(len(coverage), 'object')}, {len(ids)} eligible"
         start = meta["times"][0]
         times = tuple(f"{meta['times'][frame] - start:.2f} s" for frame in shown)
         if reader.form.frames == 1:
@@ -172,7 +173,3 @@ def _draw_id(pen: ImageDraw.ImageDraw, identity: int, centre: tuple[int, int]) -
 def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
     return ImageFont.truetype(folder / f"DejaVuSans{'-Bold' if bold else ''}.ttf", size)
-
-
-def _plural(objects: int) -> str:
-    return "1 object" if objects == 1 else f"{objects} objects"

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from rich.progress import Progress
 from torch import Tensor
 
+from jepakit.counted import counted
 from jepakit.data.shard_reader import ShardReader
 from jepakit.evals.cophy.baselines import copies, position_errors, resimulations
 from jepakit.evals.cophy.clips import (
@@ -259,7 +260,7 @@ class RunCophy:
 
 
 def _told(o: CophyOptions, lr: float) -> str:
-    text = f"heads: {o.steps} steps of {o.batch_size} pairs at {o.lr:g}, {o.seeds} seeds"
+    text = f"heads: {o.steps} steps of {o.batch_size} pairs at {o.lr:g}, {counted(o.seeds, 'seed')}"
     if o.mode == "finetune":
         text += (
             f"; then {o.finetune_steps} steps of {o.finetune_batch_size} pairs with the encoder at "

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from jepakit.counted import counted
 from jepakit.evals.figures.frame_grid import FrameGrid, pick_columns
 from jepakit.evals.figures.overlays import enlarge
 from jepakit.evals.figures.style import INK, PALETTE, WIDTH, new_figure, styled
@@ -123,7 +124,7 @@ def energy_landscape(landscapes: Sequence[Landscape]) -> Figure:
     grid = figure.subplots(len(landscapes), 3, squeeze=False, width_ratios=[1, 1, 1.55])
     for (left, middle, right), landscape in zip(grid, landscapes, strict=True):
         _picture(left, landscape.start, "start")
-        times = "1 step" if landscape.steps == 1 else f"{landscape.steps} steps"
+        times = counted(landscape.steps, "step")
         _picture(middle, landscape.goal, f"goal, {times} later")
         _surface(figure, right, landscape)
     handles, names = grid[0, 2].get_legend_handles_labels()

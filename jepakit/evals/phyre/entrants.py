@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from rich.progress import Progress
 
+from jepakit.counted import counted
 from jepakit.evals.phyre.evaluation import Entrant
 from jepakit.evals.phyre.feature_probe import FeatureProbe
 from jepakit.evals.phyre.intervention import HIDDEN, Hidden, intervention_featuriser
@@ -145,7 +146,7 @@ def _entered(features: SceneFeatures, trained: Encoder, options: PhyreProbes) ->
         return [probe(f"{name} {seed}") for seed in range(options.untrained)]
 
     which = "EMA target encoder" if options.encoder == "target" else "context encoder"
-    twins = f"the same probe on the untrained network, {options.untrained} draws"
+    twins = f"the same probe on the untrained network, {counted(options.untrained, 'draw')}"
     entered = {
         ENCODER: Entrant(
             [probe(ENCODER)],

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from jepakit.counted import counted
 from jepakit.evals.figures.forest import ForestPanel, ForestPoint, forest_plot
 from jepakit.evals.figures.planning import (
     distance_curves,
@@ -188,8 +189,8 @@ def _episodes(reels: Sequence[Reel]) -> list[Part]:
 
 
 def _told(reel: Reel) -> str:
-    steps = len(reel.frames) - 1
-    end = f"solved in {steps} steps" if reel.success else f"not solved in {steps} steps"
+    steps = counted(len(reel.frames) - 1, "step")
+    end = f"solved in {steps}" if reel.success else f"not solved in {steps}"
     return f"{reel.agent}, {reel.task}: {end}"
 
 
@@ -229,7 +230,7 @@ def _landscapes(landscapes: Sequence[Landscape]) -> list[Part]:
     for one in landscapes:
         apart = np.hypot(*np.subtract(one.lowest, one.action))
         pairs = (", ".join(f"{value:+.2f}" for value in pair) for pair in (one.lowest, one.action))
-        times = "1 step" if one.steps == 1 else f"{one.steps} steps"
+        times = counted(one.steps, "step")
         told.append("{}: lowest at ({}), done was ({}), {:.2f} apart".format(times, *pairs, apart))
     count = landscapes[0].distance.size
     return [

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jepakit.counted import counted
 from jepakit.evals.item_scores import ItemScores
 from jepakit.evals.probes.linear_probe import STRENGTHS, Kind
 from jepakit.evals.probes.probe_items import mean_over_labels
@@ -231,13 +232,13 @@ class ProbeResult:
         """One paragraph on splits, seeds and intervals."""
         s = self.settings
         return (
-            f"Scores are means over {s.seeds} seeds with {s.confidence:.0%} {s.method} bootstrap "
-            f"intervals ({s.draws} draws of whole groups of test clips, the same draws for all "
-            "features). They say how far a score may move with other test tasks, not with another "
-            f"training run. The regularisation was chosen on {s.selection:.0%} of the training "
-            "clips, split off by group, never on test clips. A star marks a control whose interval "
-            "lies entirely on the worse side of the encoder's; nothing is corrected for the number "
-            "of labels."
+            f"Scores are means over {counted(s.seeds, 'seed')} with {s.confidence:.0%} {s.method} "
+            f"bootstrap intervals ({s.draws} draws of whole groups of test clips, the same draws "
+            "for all features). They say how far a score may move with other test tasks, not with "
+            f"another training run. The regularisation was chosen on {s.selection:.0%} of the "
+            "training clips, split off by group, never on test clips. A star marks a control whose "
+            "interval lies entirely on the worse side of the encoder's; nothing is corrected for "
+            "the number of labels."
         )
 
     def write(self, folder: Path) -> list[Path]:

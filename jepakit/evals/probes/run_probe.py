@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from rich.progress import Progress
 
+from jepakit.counted import counted
 from jepakit.data.loader import clip_batches
 from jepakit.data.shard_reader import ShardReader
 from jepakit.evals.probes.controls import pixel_featuriser, random_init, reduce_pixels
@@ -191,11 +192,11 @@ class RunProbe:
     def _notes(self, width: int, pixels: int) -> dict[str, str]:
         o = self.options
         name = "EMA target encoder" if o.encoder == "target" else "context encoder"
+        draws = counted(self.settings.seeds, "draw")
         pooled = "all tokens" if o.pool == "mean" else "space, tubelets side by side"
         return {
             ENCODER: f"the trained {name}, frozen, mean over {pooled}: {width} values per clip",
-            RANDOM: f"the same network untrained, {self.settings.seeds} draws of its weights, one "
-            "for each seed",
+            RANDOM: f"the same network untrained, {draws} of its weights, one for each seed",
             PIXELS: f"all frames shrunk to {o.pixels} x {o.pixels} pixels, the first {pixels} "
             "principal components of the training clips",
         }

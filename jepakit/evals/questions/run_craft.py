@@ -12,6 +12,7 @@ from jaxtyping import Float
 from rich.progress import Progress
 from torch import Tensor
 
+from jepakit.counted import counted
 from jepakit.data.shard_reader import ShardReader
 from jepakit.evals.probes.controls import random_init
 from jepakit.evals.probes.probe_result import ENCODER
@@ -99,7 +100,8 @@ class RunCraft:
         kept = f"{tt} x {hh} x {ww} tokens of {self.trained.width} values"
         notes = {
             ENCODER: f"the trained {which}, frozen, {kept}",
-            RANDOM: f"the same network untrained, {o.seeds} draws of its weights, one a seed",
+            RANDOM: f"the same network untrained, {counted(o.seeds, 'draw')} of its weights, one "
+            "a seed",
             PIXELS: "the pixels of each token's place, 4 x 4 in every frame, "
             f"{tokens[PIXELS][0].shape[-1]} principal components of the training clips",
             TEXT: "the same reader of questions without any clip",
@@ -199,7 +201,8 @@ class RunCraft:
             "training": f"{len(self.train)} questions about {len(self.train.clips)} clips, "
             f"{len(self.vocabulary.words)} words, {len(self.vocabulary.answers)} answers",
             "test": f"{len(self.test)} questions about {len(self.test.clips)} clips",
-            "reader": f"{o.words}, {o.head}, {o.steps} steps, {o.seeds} seeds; the best of "
+            "reader": f"{o.words}, {o.head}, {counted(o.steps, 'step')}, "
+            f"{counted(o.seeds, 'seed')}; the best of "
             f"{self.reading.checks} states on {self.reading.selection:.0%} of the training clips",
         }
 

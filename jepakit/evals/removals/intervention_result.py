@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jepakit.counted import counted
 from jepakit.evals.figures.forest import ForestPanel, ForestPoint, forest_plot
 from jepakit.evals.figures.style import to_png
 from jepakit.evals.item_scores import ItemScores
@@ -157,10 +158,11 @@ class InterventionResult:
         """One paragraph on splits, seeds and intervals."""
         s = self.settings
         return (
-            f"Linear probes; scores are means over {s.seeds} seeds with {s.confidence:.0%} "
-            f"{s.method} bootstrap intervals ({s.draws} draws of whole scenes, the same draws for "
-            f"all features). The regularisation was chosen on {s.selection:.0%} of the training "
-            "scenes. A star marks a gain over the plain scene whose interval lies above 0."
+            f"Linear probes; scores are means over {counted(s.seeds, 'seed')} with "
+            f"{s.confidence:.0%} {s.method} bootstrap intervals ({s.draws} draws of whole scenes, "
+            "the same draws for all features). The regularisation was chosen on "
+            f"{s.selection:.0%} of the training scenes. A star marks a gain over the "
+            "plain scene whose interval lies above 0."
         )
 
     def to_markdown(self) -> str:
