@@ -2,18 +2,64 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import platform
+import subprocess
+import tomllib
 from importlib import metadata
+from pathlib import Path
 
-PACKAGES = ("jepakit", "torch", "lightning", "numpy")
+PACKAGES = ("torch", "lightning", "numpy")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide what a run computes."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"  # a checkout that runs in place has no metadata
-    return found
+    """Versions of Python, of this code and of the packages that decide what a run computes."""
+    own = {"python": platform.python_version(), "jepakit": code_version(ROOT)}
+    return own | {package: metadata.version(package) for package in PACKAGES}
+
+
+@functools.cache
+def code_version(root: Path) -> str:
+    """``0.1.0``, and of a git checkout its commit: ``0.1.0 (0f3a9c51d2e4, changed)``.
+
+    Asked once, since a process goes on with the code that it began with.
+
+    Args:
+        root: folder above the package. ``changed``: files that git tracks differ from the commit;
+            what it does not track is not looked at.
+    """
+    number = _number(root)
+    if not (root / ".git").exists():  # installed; a repository around it is somebody else's
+        return number
+    commit = _git(root, "rev-parse", "--short=12", "HEAD")
+    changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+    if commit is None or changes is None:
+        return f"{number} (commit unknown)"
+    return f"{number} ({commit}{', changed' if changes else ''})"
+
+
+def _number(root: Path) -> str:
+    project = root / "pyproject.toml"
+    if project.exists():
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+    return metadata.version("jepakit")
+
+
+def _git(root: Path, *words: str) -> str | None:
+    """What git answers; None where there is no git, or it refuses the folder."""
+    # A hook that starts a run speaks of its own repository in such variables.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(root), *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+            env=clean,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from jepakit.counted import counted
 from jepakit.evals.tables.progress import clock
 from jepakit.evals.tables.runs import TableRun
 from jepakit.evals.tables.scale import Scale
@@ -36,7 +37,7 @@ def table_facts(
         "training": f"{steps or 'as configured'} steps, seeds 0 to {seeds - 1}, from "
         f"{', '.join(scale.configs)}",
         "data": ", ".join(f"{name} {digest[:12]}" for name, digest in data.items()) or "none",
-        "hardware": f"{hardware()}, {jobs} at a time with {scale.threads} threads each",
+        "hardware": f"{hardware()}, {jobs} at a time with {counted(scale.threads, 'thread')} each",
         "software": ", ".join(f"{name} {version}" for name, version in versions().items()),
         "time": times(runs),
     }
