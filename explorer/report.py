@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 
 from explorer.latents import Latents
@@ -13,13 +11,14 @@ from explorer.markup import CSS, DRAW_CLOUDS, parts_html
 from explorer.pictures import plotly_js
 from explorer.view import Cloud, View
 from jepakit.evals.pages.report import Facts, Markup, Section, Text, build_report
+from jepakit.training.versions import versions
 
 # plotly.js makes functions of text; everything it needs is in the file, and nothing leaves it.
 POLICY = (
     "default-src 'none'; img-src data: blob:; media-src data:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; font-src data:"
 )
-PACKAGES = ("jepakit", "torch", "numpy", "scikit-learn", "umap-learn", "plotly", "av")
+PICTURE_PACKAGES = ("numpy", "scikit-learn", "umap-learn", "plotly", "av")
 
 
 def explorer_report(views: Sequence[View], latents: Latents, *, command: str = "") -> str:
@@ -55,6 +54,7 @@ def provenance(latents: Latents) -> dict[str, str]:
     clip = latents.clip
     slices, rows, columns = latents.grid
     height, width = clip.size
+    software = versions(PICTURE_PACKAGES)
     return {
         "Clip": clip.name,
         "Source frames": _ranges(clip.source_frames),
@@ -64,20 +64,9 @@ def provenance(latents: Latents) -> dict[str, str]:
         "Model": latents.model,
         "Site": latents.site,
         **{name.replace("_", " ").capitalize(): text for name, text in latents.facts.items()},
-        **versions(),
+        "Pictures by": ", ".join(f"{name} {number}" for name, number in software.items()),
         "Made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
-
-
-def versions() -> Mapping[str, str]:
-    """Of Python and of what the pictures are computed with; what is missing is left out."""
-    found = {"Python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _scripts() -> str:

@@ -7,6 +7,8 @@ import os
 import platform
 import subprocess
 import tomllib
+from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -14,10 +16,17 @@ PACKAGES = ("torch", "lightning", "numpy")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python, of this code and of the packages that decide what a run computes."""
-    own = {"python": platform.python_version(), "jepakit": code_version(ROOT)}
-    return own | {package: metadata.version(package) for package in PACKAGES}
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Of Python, of this code and of packages; those that are not installed are left out.
+
+    Args:
+        packages: by default those that decide what a run computes.
+    """
+    found = {"python": platform.python_version(), "jepakit": code_version(ROOT)}
+    for package in packages:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
 
 
 @functools.cache

@@ -85,3 +85,7 @@ def test_runs_are_made_by_known_code() -> None:
     assert list(found) == ["python", "jepakit", "torch", "lightning", "numpy"]
     assert found["jepakit"].startswith("0.1.0")
     assert found["torch"].startswith("2.")
+
+
+def test_packages_that_are_not_there_are_left_out() -> None:
+    assert list(versions(("numpy", "no-such-package"))) == ["python", "jepakit", "numpy"]
