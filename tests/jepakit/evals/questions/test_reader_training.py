@@ -1,5 +1,7 @@
 """Training a reader: it learns what only the clip tells, repeats, and keeps clips apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -96,6 +98,26 @@ def test_selection_clips_are_never_learnt_from(learnt, monkeypatch):
     assert drawn | checked == set(range(40))
     # Neighbours whose questions were balanced together are never divided.
     assert not {clip // 4 for clip in drawn} & {clip // 4 for clip in checked}
+
+
+def test_each_pass_shows_every_clip_once_in_a_new_order(learnt, monkeypatch):
+    questions, tokens, vocabulary = learnt
+    batches = []
+    about = ReadQuestions.about
+
+    def note(self, clips):
+        batches.append(list(clips))
+        return about(self, clips)
+
+    monkeypatch.setattr(ReadQuestions, "about", note)
+    monkeypatch.setattr(training, "answered", lambda *_, **__: np.array([1.0]))
+    train_reader(tokens, questions, vocabulary, replace(SMALL, steps=8), seed=0)
+    passes = batches[:4], batches[4:]
+    shown = [sorted(clip for batch in one for clip in batch) for one in passes]
+    assert shown[0] == shown[1]
+    assert len(set(shown[0])) == 32
+    assert not {tuple(batch) for batch in passes[0]} & {tuple(batch) for batch in passes[1]}
+    assert all(batch[-1] - batch[0] > 8 for batch in batches)  # no neighbours by number
 
 
 def test_the_best_state_is_kept(learnt, monkeypatch):
