@@ -3,11 +3,15 @@
 import json
 
 import pytest
+import torch
 import yaml
 from asked_clips import clip, halves, write_clips, write_run
 
 import evaluate
 from jepakit.evals.item_scores import ItemScores
+from jepakit.evals.questions import run_craft
+from jepakit.evals.questions.options import CraftOptions
+from jepakit.evals.questions.training import train_reader
 
 FAST = ["--seeds", "2", "--steps", "4", "--draws", "50", "--device", "cpu"]
 NAMES = ["encoder", "random init", "pixels", "text only", "majority"]
@@ -43,6 +47,24 @@ def test_from_run_to_files(run, data, tmp_path, capsys, options):
     mean = next(s for s in record["scores"] if (s["kind"], s["entrant"]) == ("all", "encoder"))
     assert scores.mean == pytest.approx(mean["interval"]["estimate"])
     assert "Questions answered rightly" in capsys.readouterr().out
+
+
+def test_every_seed_reads_an_untrained_network_of_its_own(run, data, monkeypatch):
+    learnt = []
+
+    def note(tokens, *given, **more):
+        learnt.append(tokens)
+        return train_reader(tokens, *given, **more)
+
+    monkeypatch.setattr(run_craft, "train_reader", note)
+    options = CraftOptions(seeds=2, steps=1, draws=10, device="cpu")
+    run_craft.RunCraft(run, str(data), options=options).measure()
+    trained, twins, pixels, words = learnt[:2], learnt[2:4], learnt[4:6], learnt[6:]
+    assert torch.equal(*trained)
+    assert torch.equal(*pixels)
+    assert words == [None, None]
+    assert not torch.allclose(*twins)
+    assert not any(torch.allclose(trained[0], twin) for twin in twins)
 
 
 def test_two_evaluations_agree_to_the_last_digit(run, data, tmp_path):

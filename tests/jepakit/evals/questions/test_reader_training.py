@@ -73,6 +73,16 @@ def test_repeats_exactly_and_leaves_the_global_generator(learnt):
     assert not torch.equal(weights[0], weights[2])
 
 
+def test_weights_are_drawn_by_the_seed(learnt):
+    """At a learning rate of 0, so that nothing but the first weights is left."""
+    questions, tokens, vocabulary = learnt
+    still = replace(SMALL, steps=1, lr=0.0)
+    readers = [train_reader(tokens, questions, vocabulary, still, seed=s) for s in (5, 5, 6)]
+    weights = [reader.network.answer.weight for reader in readers]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.allclose(weights[0], weights[2])
+
+
 def test_selection_clips_are_never_learnt_from(learnt, monkeypatch):
     questions, tokens, vocabulary = learnt
     drawn, checked = set(), set()
