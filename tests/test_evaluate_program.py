@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
+from run_folders import causal_jepa, write_run
 
 import evaluate
 from jepakit.data.manifest import Description, merge_manifest
@@ -20,23 +20,12 @@ from jepakit.data.schema import ClipFormat, Sample
 from jepakit.data.shard_writer import write_shard
 from jepakit.evals.probes.probe_result import ProbeResult, ProbeSettings
 from jepakit.evals.probes.run_probe import ProbeOptions, RunProbe, encoder_of
-from jepakit.training.checkpoint_io import DurableCheckpointIO
 from jepakit.training.runs import build_run
 
 ROOT = Path(__file__).resolve().parent.parent
 FORM = ClipFormat(frames=4, height=16, width=16, patch=8, tubelet=2, image="png")
 ENCODER = {"width": 24, "depth": 1, "heads": 2, "frames": 4, "size": 16, "patch": 8, "tubelet": 2}
-MODEL = {
-    "class_path": "cjepa.CausalJEPA",
-    "init_args": {
-        "encoder": ENCODER,
-        "masker": "jepakit.masks.ObjectMasker",
-        "predictor": {
-            "class_path": "cjepa.Predictor",
-            "init_args": {"width": 16, "depth": 1, "heads": 2},
-        },
-    },
-}
+MODEL = causal_jepa(ENCODER)
 
 
 def clip(key: str, rng: np.random.Generator, *, group: str | None) -> Sample:
@@ -72,15 +61,6 @@ def write_data(folder: Path, *, labels: bool = True, grouped: bool = True) -> Pa
     return folder
 
 
-def write_run(folder: Path) -> Path:
-    (folder / "checkpoints").mkdir(parents=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump({"model": MODEL}))
-    torch.manual_seed(3)
-    weights = {"state_dict": build_run(folder).state_dict()}
-    DurableCheckpointIO().save_checkpoint(weights, folder / "checkpoints" / "last.ckpt")
-    return folder
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_data(tmp_path_factory.mktemp("sets") / "tiny")
@@ -88,7 +68,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_run(tmp_path_factory.mktemp("runs") / "tiny")
+    return write_run(tmp_path_factory.mktemp("runs") / "tiny", {"model": MODEL})
 
 
 @pytest.mark.parametrize(
@@ -133,7 +113,7 @@ def test_probe_writes_and_prints(
 
 
 def test_probe_defaults_to_the_run_folder(data: Path, tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run")
+    run = write_run(tmp_path / "run", {"model": MODEL})
     evaluate.main(["probe", str(run), "--data", str(data), "--seeds", "1", "--draws", "50"])
     assert {path.name for path in run.glob("probe.*")} == {
         "probe.json",

@@ -7,13 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-import yaml
+import run_folders
 
 from jepakit.actions import PUSH
-from jepakit.training.checkpoint_io import DurableCheckpointIO
 from jepakit.training.module import JepaModule
-from jepakit.training.runs import build_model
+from jepakit.training.runs import load_run
 
 SIZE = 32
 
@@ -52,13 +50,7 @@ def cloning() -> dict[str, Any]:
 
 def write_run(folder: Path, model: dict[str, Any]) -> JepaModule:
     """A run folder whose weights are random, the same each time."""
-    torch.manual_seed(0)
-    module = build_model(model)
-    for parameter in module.parameters():  # biases and norms too: a wrong path shows
-        parameter.data.add_(torch.randn_like(parameter) * 0.05)
-    (folder / "checkpoints").mkdir(parents=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump({"model": model}))
+    # Noise on biases and norms too: a wrong path shows.
+    run_folders.write_run(folder, {"model": model}, seed=0, noise=0.05)
     (folder / "run.json").write_text(json.dumps({"starts": [{"data": {"fingerprint": "f" * 64}}]}))
-    state = {"state_dict": module.state_dict()}
-    DurableCheckpointIO().save_checkpoint(state, folder / "checkpoints/last.ckpt")
-    return module.eval()
+    return load_run(folder)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from lossless_video import write_video
 from PIL import Image
+from run_folders import write_run
 from tiny_runs import ENCODER, tiny_config
 
 from jepakit.data.video import FrameSampling
@@ -25,8 +25,7 @@ from jepakit.evals.classification.classification_result import ClassificationRes
 from jepakit.evals.classification.run_classification import RunClassification
 from jepakit.evals.probes.controls import random_init
 from jepakit.nn.attentive_pooler import AttentiveClassifier
-from jepakit.training.checkpoint_io import DurableCheckpointIO
-from jepakit.training.runs import build_run, load_run
+from jepakit.training.runs import load_run
 
 SAMPLING = FrameSampling(fps=1.0)
 SWEEP = Sweep(lrs=(3e-3,), weight_decays=(0.1,), steps=30, blocks=0, heads=2, batch_size=8)
@@ -47,13 +46,9 @@ def pictures(folder: Path, *, first: int, each: int = 4) -> str:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with an encoder of three blocks and its first weights."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    (folder / "checkpoints").mkdir(parents=True)
     model = tiny_config(folder)["model"]
     model["init_args"]["encoder"] = ENCODER | {"depth": 3}
-    (folder / "config.yaml").write_text(yaml.safe_dump({"model": model}))
-    weights = {"state_dict": random_init(lambda: build_run(folder), 0).state_dict()}
-    DurableCheckpointIO().save_checkpoint(weights, folder / "checkpoints" / "last.ckpt")
-    return folder
+    return write_run(folder, {"model": model})
 
 
 def test_two_kinds_of_pictures_are_told_apart(run: Path, tmp_path: Path) -> None:

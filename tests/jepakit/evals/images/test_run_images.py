@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import run_folders
 import timm
 import torch
-import yaml
 from labelled_pictures import as_archives, as_folders
 from tiny_dynamics import cloning, write_run
 from tiny_runs import ENCODER, tiny_config
@@ -19,9 +19,6 @@ from jepakit.evals.commands.images import ImageOptions, images
 from jepakit.evals.images.image_readouts import ImageSettings
 from jepakit.evals.images.linear_sweep import LinearSweep
 from jepakit.evals.images.run_images import ImageSource, RunImages
-from jepakit.evals.probes.controls import random_init
-from jepakit.training.checkpoint_io import DurableCheckpointIO
-from jepakit.training.runs import build_run
 
 SETTINGS = ImageSettings(
     share=0.3,
@@ -39,13 +36,9 @@ CPU = ImageSource(device="cpu")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with an encoder of two blocks and its first weights."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    (folder / "checkpoints").mkdir(parents=True)
     model = tiny_config(folder)["model"]
     model["init_args"]["encoder"] = ENCODER | {"depth": 2}
-    (folder / "config.yaml").write_text(yaml.safe_dump({"model": model}))
-    weights = {"state_dict": random_init(lambda: build_run(folder), 7).state_dict()}
-    DurableCheckpointIO().save_checkpoint(weights, folder / "checkpoints" / "last.ckpt")
-    return folder
+    return run_folders.write_run(folder, {"model": model})
 
 
 @pytest.fixture(scope="module")

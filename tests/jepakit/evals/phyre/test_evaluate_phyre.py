@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import timm
-import yaml
+from run_folders import causal_jepa, write_run
 from safetensors.torch import save_file
 from toy_tasks import near, toy_tasks
 
@@ -16,21 +16,9 @@ from jepakit.evals.item_scores import ItemScores
 from jepakit.evals.phyre import actions as bank_module
 from jepakit.evals.phyre import evaluation
 from jepakit.evals.phyre.entrants import PhyreProbes, entrants_of
-from jepakit.training.checkpoint_io import DurableCheckpointIO
-from jepakit.training.runs import build_run
 
 ENCODER = {"width": 24, "depth": 1, "heads": 2, "frames": 4, "size": 16, "patch": 8, "tubelet": 2}
-MODEL = {
-    "class_path": "cjepa.CausalJEPA",
-    "init_args": {
-        "encoder": ENCODER,
-        "masker": "jepakit.masks.ObjectMasker",
-        "predictor": {
-            "class_path": "cjepa.Predictor",
-            "init_args": {"width": 16, "depth": 1, "heads": 2},
-        },
-    },
-}
+MODEL = causal_jepa(ENCODER)
 WITHOUT_REMOVALS = {
     "class_path": "vjepa2.VJEPA2",
     "init_args": {
@@ -57,17 +45,9 @@ def _toys(monkeypatch):
     monkeypatch.setattr(evaluation, "official_tasks", lambda path: toy_tasks(10, 2))
 
 
-def written(folder, model):
-    (folder / "checkpoints").mkdir(parents=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump({"model": model}))
-    state = {"state_dict": build_run(folder).state_dict()}
-    DurableCheckpointIO().save_checkpoint(state, folder / "checkpoints" / "last.ckpt")
-    return folder
-
-
 @pytest.fixture
 def run(tmp_path):
-    return written(tmp_path / "run", MODEL)
+    return write_run(tmp_path / "run", {"model": MODEL})
 
 
 def test_from_run_to_files(run, tmp_path, capsys):
@@ -87,7 +67,7 @@ def test_from_run_to_files(run, tmp_path, capsys):
 
 
 def test_models_without_removals_leave_one_probe_out(tmp_path, capsys):
-    run = written(tmp_path / "tubes", WITHOUT_REMOVALS)
+    run = write_run(tmp_path / "tubes", {"model": WITHOUT_REMOVALS})
     phyre(str(run), options=PhyreOptions(bank=str(tmp_path / "bank"), untrained=0, **SMALL))
     record = json.loads((run / "phyre_ball_cross_template.json").read_text())
     found = [score["agent"] for score in record["scores"]]

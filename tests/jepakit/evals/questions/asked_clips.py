@@ -6,30 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import yaml
+import run_folders
+from run_folders import causal_jepa
 
 from jepakit.data.manifest import Description, merge_manifest
 from jepakit.data.members import encode_sample
 from jepakit.data.metadata import build_meta
 from jepakit.data.schema import ClipFormat, Sample
 from jepakit.data.shard_writer import write_shard
-from jepakit.training.checkpoint_io import DurableCheckpointIO
-from jepakit.training.runs import build_run
 
 FORM = ClipFormat(frames=4, height=16, width=16, patch=8, tubelet=2, image="png")
 ENCODER = {"width": 24, "depth": 1, "heads": 2, "frames": 4, "size": 16, "patch": 8, "tubelet": 2}
-MODEL = {
-    "class_path": "cjepa.CausalJEPA",
-    "init_args": {
-        "encoder": ENCODER,
-        "masker": "jepakit.masks.ObjectMasker",
-        "predictor": {
-            "class_path": "cjepa.Predictor",
-            "init_args": {"width": 16, "depth": 1, "heads": 2},
-        },
-    },
-}
 COLOURS = ("red", "green", "blue")
 SIDES = ("left", "right")
 
@@ -88,9 +75,4 @@ def halves(folder: Path, *, train: int = 24, test: int = 12, **details: Any) -> 
 
 def write_run(folder: Path, **more: Any) -> Path:
     """The run folder of an untrained tiny model."""
-    (folder / "checkpoints").mkdir(parents=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump({"model": MODEL, **more}))
-    torch.manual_seed(3)
-    weights = {"state_dict": build_run(folder).state_dict()}
-    DurableCheckpointIO().save_checkpoint(weights, folder / "checkpoints" / "last.ckpt")
-    return folder
+    return run_folders.write_run(folder, {"model": causal_jepa(ENCODER), **more})

@@ -1,14 +1,10 @@
 """Small activations with a variable in known directions, and a run folder that was not trained."""
 
-from pathlib import Path
-
 import numpy as np
-import torch
-import yaml
+import run_folders
+from run_folders import causal_jepa
 
 from jepakit.evals.states.clips.activations import Activations
-from jepakit.training.checkpoint_io import DurableCheckpointIO
-from jepakit.training.runs import build_run
 
 ENCODER = {"width": 16, "depth": 2, "heads": 2, "frames": 4, "size": 16, "patch": 8, "tubelet": 2}
 
@@ -34,17 +30,6 @@ def noise(*, clips, width, classes, seed):
     return found.relabelled(np.random.default_rng([1, seed]).permutation(found.labels))
 
 
-def write_run(folder: Path, *, seed=3, **encoder):
+def write_run(folder, *, seed=3, **encoder):
     """A run folder with fresh weights."""
-    (folder / "checkpoints").mkdir(parents=True)
-    predictor = {
-        "class_path": "cjepa.Predictor",
-        "init_args": {"width": 16, "depth": 1, "heads": 2},
-    }
-    parts = {"encoder": ENCODER | encoder, "masker": "jepakit.masks.ObjectMasker"}
-    model = {"class_path": "cjepa.CausalJEPA", "init_args": parts | {"predictor": predictor}}
-    (folder / "config.yaml").write_text(yaml.safe_dump({"model": model}))
-    torch.manual_seed(seed)
-    weights = {"state_dict": build_run(folder).state_dict()}
-    DurableCheckpointIO().save_checkpoint(weights, folder / "checkpoints" / "last.ckpt")
-    return folder
+    return run_folders.write_run(folder, {"model": causal_jepa(ENCODER | encoder)}, seed=seed)
