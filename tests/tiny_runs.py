@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback
+from two_ranks import run_two_ranks
 
 from jepakit.training.checkpoint_io import DurableCheckpointIO
 from jepakit.training.cli import TrainCLI
@@ -26,8 +23,6 @@ MARKS = [
 """For modules whose tests train."""
 
 Train = Callable[..., TrainCLI]
-
-ROOT = Path(__file__).resolve().parents[1]
 
 ENCODER = {"width": 32, "depth": 1, "heads": 2, "frames": 4, "size": 32, "patch": 8, "tubelet": 2}
 STEPS = 9
@@ -125,8 +120,7 @@ class Double(Callback):
 
 
 PROGRAM = """
-import json, sys, warnings
-warnings.simplefilter("ignore")
+import json, sys
 from tiny_runs import Double, KeepGradients, start
 for name, arguments in json.loads(sys.argv[1]).items():
     start(arguments, [KeepGradients(f"{name}.pt"), *([] if "float32" in name else [Double()])])
@@ -135,20 +129,4 @@ for name, arguments in json.loads(sys.argv[1]).items():
 
 def on_two_ranks(runs: dict[str, list[str]]) -> None:
     """Train each of ``runs`` with two processes that live for all of them."""
-    Path("ranks.py").write_text(PROGRAM)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
-    command += [f"--master-port={port}", "ranks.py", json.dumps(runs)]
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    environment = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": path}
-    done = subprocess.run(
-        command,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+    run_two_ranks(PROGRAM, Path.cwd(), json.dumps(runs))

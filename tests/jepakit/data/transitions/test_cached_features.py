@@ -3,7 +3,8 @@ import copy
 import numpy as np
 import pytest
 import torch
-from transition_recorder import TransitionRecorder, fit
+from batch_recording import fit
+from transition_recorder import TransitionRecorder
 
 from jepakit.data.shard_reader import ShardReader
 from jepakit.data.transitions import TransitionDataModule
@@ -58,11 +59,13 @@ def test_training_on_features_reads_the_windows_that_frames_would_give(
     folder = cache(path, tmp_path / "cache", encoder)
     hashed = weights_sha256(encoder)
     options = {"val": path, "batch_size": 4, "windows_per_episode": 2}
-    plain, _ = fit(tmp_path, TransitionDataModule(path, **options), TransitionRecorder(space), 5)
+    plain, _ = fit(
+        tmp_path, TransitionDataModule(path, **options), 5, module=TransitionRecorder(space)
+    )
     for workers in (0, 2):
         data = TransitionDataModule(path, **options, features=folder, workers=workers)
         module = TransitionRecorder(space, encoder_sha256=hashed)
-        cached, _ = fit(tmp_path, data, module, 5)
+        cached, _ = fit(tmp_path, data, 5, module=module)
         for a, b in zip(plain.batches, cached.batches, strict=True):
             assert a.keys == b.keys
             assert torch.equal(a.actions, b.actions)

@@ -1,15 +1,10 @@
 import dataclasses
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from transition_recorder import REQUEST, TransitionRecorder, fit
+from batch_recording import fit, keys_of, seen_by_two_ranks
+from transition_recorder import REQUEST, TransitionRecorder
 
-import jepakit
 from jepakit.data.manifest import merge_manifest
 from jepakit.data.transitions import TransitionDataModule
 from jepakit.transitions import TransitionBatch
@@ -35,11 +30,11 @@ def recorder(space):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(path, tmp_path, recorder, workers):
     options = {"batch_size": 6, "windows_per_episode": 2, "seed": 1}
-    whole, _ = fit(tmp_path, TransitionDataModule(path, **options), recorder(), 9)
-    first, trainer = fit(tmp_path, TransitionDataModule(path, **options), recorder(), 4)
+    whole, _ = fit(tmp_path, TransitionDataModule(path, **options), 9, module=recorder())
+    first, trainer = fit(tmp_path, TransitionDataModule(path, **options), 4, module=recorder())
     trainer.save_checkpoint(tmp_path / "c.ckpt")
     data = TransitionDataModule(path, **options, workers=workers)
-    second, _ = fit(tmp_path, data, recorder(), 9, checkpoint=tmp_path / "c.ckpt")
+    second, _ = fit(tmp_path, data, 9, module=recorder(), checkpoint=tmp_path / "c.ckpt")
     assert first.seen + second.seen == whole.seen
     episodes = [key.split("--")[0] for keys, *_ in whole.seen for key in keys[::2]]
     assert len(episodes) == 27
@@ -48,7 +43,7 @@ def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(path, tmp_path, recor
 
 def test_batch_size_counts_windows_and_epochs_show_other_ones(path, tmp_path, recorder):
     data = TransitionDataModule(path, batch_size=4, windows_per_episode=4)
-    module, _ = fit(tmp_path, data, recorder(), 22)
+    module, _ = fit(tmp_path, data, 22, module=recorder())
     assert {len(batch) for batch in module.batches} == {4}
     assert all(isinstance(batch, TransitionBatch) for batch in module.batches)
     first, second = ({key for keys, *_ in module.seen[i : i + 11] for key in keys} for i in (0, 11))
@@ -64,9 +59,9 @@ def test_a_batch_must_divide_into_episodes(path):
 def test_validation_shows_the_middle_of_each_episode_once(path, tmp_path, recorder):
     data = TransitionDataModule(path, val=path, batch_size=2)
     options = {"val_check_interval": 2, "check_val_every_n_epoch": None}
-    module, _ = fit(tmp_path, data, recorder(), 4, **options)
+    module, _ = fit(tmp_path, data, 4, module=recorder(), **options)
     assert module.validated[:3] == module.validated[3:]
-    keys = [key for keys, _ in module.validated[:3] for key in keys]
+    keys = keys_of(module.validated[:3])
     assert len(set(keys)) == 5
     assert {key.split("--")[1] for key in keys} == {"2"}
 
@@ -78,18 +73,18 @@ def test_actions_of_another_space_are_named(path, tmp_path, recorder, space):
         r"high \(1.0, 2.0\), came \(1.0, 1.0\)\. Give the model"
     )
     with pytest.raises(ValueError, match=expected):
-        fit(tmp_path, TransitionDataModule(path), recorder(actions=other), 1)
+        fit(tmp_path, TransitionDataModule(path), 1, module=recorder(actions=other))
     unlike = dataclasses.replace(space, state_names=("x", "angle"))
     with pytest.raises(ValueError, match=r"state_names \('x', 'angle'\), came \('x', 'y'\)"):
-        fit(tmp_path, TransitionDataModule(path), recorder(actions=unlike), 1)
+        fit(tmp_path, TransitionDataModule(path), 1, module=recorder(actions=unlike))
     stateless = dataclasses.replace(space, state_names=(), changes=())
-    fit(tmp_path, TransitionDataModule(path), recorder(actions=stateless), 1)
+    fit(tmp_path, TransitionDataModule(path), 1, module=recorder(actions=stateless))
 
 
 def test_clips_without_actions_are_refused(make_episodes, tmp_path, recorder):
     make_episodes(tmp_path, {"train": [1]}, space=None, proprio=None)
     with pytest.raises(ValueError, match="has no actions: its manifest declares no action space"):
-        fit(tmp_path, TransitionDataModule(str(tmp_path)), recorder(), 1)
+        fit(tmp_path, TransitionDataModule(str(tmp_path)), 1, module=recorder())
 
 
 @pytest.mark.parametrize(
@@ -103,7 +98,7 @@ def test_clips_without_actions_are_refused(make_episodes, tmp_path, recorder):
 def test_what_the_model_takes_is_held_against_the_episodes(path, tmp_path, recorder, change, words):
     module = recorder(request=dataclasses.replace(REQUEST, **change))
     with pytest.raises(ValueError, match=words):
-        fit(tmp_path, TransitionDataModule(path), module, 1)
+        fit(tmp_path, TransitionDataModule(path), 1, module=module)
 
 
 def test_undefined_actions_stop_the_run_above_the_budget(
@@ -117,49 +112,31 @@ def test_undefined_actions_stop_the_run_above_the_budget(
         index.write_bytes(index.read_bytes().replace(b'"split":"bad"', b'"split":"train"'))
     merge_manifest(tmp_path, description, ["train-000000", "bad-000000"])
     with pytest.raises(ValueError, match=r"bad_sample_budget allows 1 of 9.*\n.*not finite"):
-        fit(tmp_path, TransitionDataModule(str(tmp_path), batch_size=3), recorder(), 9)
+        fit(tmp_path, TransitionDataModule(str(tmp_path), batch_size=3), 9, module=recorder())
     data = TransitionDataModule(str(tmp_path), batch_size=3, bad_sample_budget=0.25)
-    module, _ = fit(tmp_path, data, recorder(), 9)
+    module, _ = fit(tmp_path, data, 9, module=recorder())
     assert len(data.ledger) == 2
     assert all(batch.actions.isfinite().all() for batch in module.batches)
 
 
-RANK_PROGRAM = """
-import sys, warnings
-warnings.simplefilter("ignore")
-sys.path.insert(0, sys.argv[1])
-import json, os
-from transition_recorder import TransitionRecorder, fit
-from jepakit.data.shard_reader import ShardReader
-from jepakit.data.transitions import TransitionDataModule
-space = ShardReader(sys.argv[2]).manifest.description.actions
-data = TransitionDataModule(sys.argv[2], val=sys.argv[2], batch_size=4, windows_per_episode=2)
-module, trainer = fit(
-    sys.argv[3], data, TransitionRecorder(space), 7,
-    strategy="ddp", devices=2, use_distributed_sampler=False,
-    val_check_interval=7, check_val_every_n_epoch=None,
-)
-with open(os.path.join(sys.argv[3], f"rank{trainer.global_rank}.json"), "w") as file:
-    json.dump({"seen": module.seen, "validated": module.validated}, file)
-"""
-
-
 @pytest.mark.ddp
 def test_two_ranks_share_the_stream_of_one(path, tmp_path, recorder):
-    program = tmp_path / "ranks.py"
-    program.write_text(RANK_PROGRAM)
-    here = str(Path(__file__).parent)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
-    command += ["--standalone", str(program), here, path, str(tmp_path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment["PYTHONPATH"] = str(Path(jepakit.__file__).parents[1])
-    subprocess.run(command, check=True, timeout=120, env=environment, capture_output=True)
-    ranks = [json.loads((tmp_path / f"rank{rank}.json").read_bytes()) for rank in (0, 1)]
+    ranks = seen_by_two_ranks(
+        tmp_path,
+        path,
+        imports="from transition_recorder import TransitionRecorder\n"
+        "from jepakit.data.shard_reader import ShardReader\n"
+        "from jepakit.data.transitions import TransitionDataModule",
+        data="TransitionDataModule(sys.argv[1], val=sys.argv[1], batch_size=4, "
+        "windows_per_episode=2)",
+        module="TransitionRecorder(ShardReader(sys.argv[1]).manifest.description.actions)",
+        steps=7,
+    )
     keys = [[batch[0] for batch in rank["seen"]] for rank in ranks]
     assert all(not set(a) & set(b) for a, b in zip(*keys, strict=True))
     data = TransitionDataModule(path, batch_size=8, windows_per_episode=2)
-    alone, _ = fit(tmp_path, data, recorder(), 7)
+    alone, _ = fit(tmp_path, data, 7, module=recorder())
     together = [a + b for a, b in zip(*keys, strict=True)]
-    assert together == [list(batch[0]) for batch in alone.seen]
-    validated = [{key for batch, _ in rank["validated"] for key in batch} for rank in ranks]
+    assert together == [batch[0] for batch in alone.seen]
+    validated = [set(keys_of(rank["validated"])) for rank in ranks]
     assert len(validated[0] | validated[1]) == 10

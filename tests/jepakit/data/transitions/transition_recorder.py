@@ -1,46 +1,32 @@
-"""A model that remembers every batch, and what trains it."""
+"""A model that remembers every batch of transitions."""
 
 from __future__ import annotations
 
-import lightning as L
-import torch
+from typing import Any
 
+import torch
+from batch_recording import Recorder
+
+from jepakit.actions import ActionSpace
 from jepakit.batch import BatchRequest
 
 REQUEST = BatchRequest(frames=4, size=(16, 16), patch=8, tubelet=1)
 
 
-class TransitionRecorder(L.LightningModule):
-    def __init__(self, actions, request=REQUEST, encoder_sha256=""):
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(()))
-        self.actions, self.request, self.encoder_sha256 = actions, request, encoder_sha256
-        self.seen, self.validated, self.batches = [], [], []
+class TransitionRecorder(Recorder):
+    """Keeps whole batches beside what identifies them: keys, actions and the sum of the pixels."""
 
-    def training_step(self, batch, batch_idx):
-        self.seen.append((batch.keys, batch.actions.tolist(), batch.frames.sum().item()))
+    def __init__(
+        self, actions: ActionSpace, request: BatchRequest = REQUEST, encoder_sha256: str = ""
+    ) -> None:
+        super().__init__(request)
+        self.actions, self.encoder_sha256 = actions, encoder_sha256
+        self.batches: list[Any] = []
+
+    def note(self, batch: Any) -> tuple[Any, ...]:
+        return list(batch.keys), batch.actions.tolist(), batch.frames.sum().item()
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        self.seen.append(self.note(batch))
         self.batches.append(batch)
         return self.weight * batch.actions.mean()
-
-    def validation_step(self, batch, batch_idx):
-        self.validated.append((batch.keys, batch.actions.tolist()))
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-
-def fit(root, data, module, steps, *, checkpoint=None, **options):
-    trainer = L.Trainer(
-        accelerator="cpu",
-        max_steps=steps,
-        max_epochs=-1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=root,
-        num_sanity_val_steps=0,
-        **options,
-    )
-    trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
-    return module, trainer

@@ -4,22 +4,23 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from batch_recording import REQUEST, Recorder, fit, keys_of
 from jsonargparse import ArgumentParser
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy
 from PIL import Image
-from test_video_data_module import REQUEST, SAMPLING, Recorder, fit, keys_of
 from torch.nn.parallel import DistributedDataParallel
 
 from jepakit.batch import BatchRequest
 from jepakit.data.order import Dealer
-from jepakit.data.video import StillImages, VideoDataModule
+from jepakit.data.video import FrameSampling, StillImages, VideoDataModule
 from jepakit.data.video.mixing import MixedDealer, MixedPosition, StillPlace, check_strategy
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
     pytest.mark.filterwarnings("ignore:You defined a `validation_step`:UserWarning"),
 ]
+SAMPLING = FrameSampling(stride=2)
 BEGINNING = MixedPosition(0, 0, 0, 0, 0)
 
 

@@ -1,21 +1,13 @@
-import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 
-import lightning as L
 import pytest
-import torch
+from batch_recording import Recorder, fit, keys_of, seen_by_two_ranks
 from gray_videos import cut, write_video
 from jsonargparse import ArgumentError, ArgumentParser
 
-import jepakit
 from jepakit.batch import BatchRequest
 from jepakit.data.video import FrameSampling, VideoDataModule
-from jepakit.masks import MultiblockMasker
 
-REQUEST = BatchRequest(frames=4, size=(32, 32), patch=8, tubelet=2)
 SAMPLING = FrameSampling(stride=2)
 
 # Lightning 2.6 with torch 2.15, and its advice.
@@ -25,55 +17,8 @@ pytestmark = [
 ]
 
 
-class Recorder(L.LightningModule):
-    """Trains one number and remembers what identifies every batch: keys, pixels and masks."""
-
-    def __init__(self, request=REQUEST):
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(()))
-        self.request = request
-        self.masker = MultiblockMasker()
-        self.seen, self.validated = [], []
-
-    def note(self, batch):
-        pixels = batch.frames.int().sum(dim=(1, 2, 3, 4)).tolist()
-        return list(batch.keys), pixels, batch.masks.target.index.tolist()
-
-    def training_step(self, batch, batch_idx):
-        self.seen.append(self.note(batch))
-        return self.weight * batch.frames.float().mean()
-
-    def validation_step(self, batch, batch_idx):
-        self.validated.append(self.note(batch))
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-
 def module_of(path, **options):
     return VideoDataModule(str(path), **{"sampling": SAMPLING, "batch_size": 2, **options})
-
-
-def fit(root, data, steps, *, checkpoint=None, module=None, **options):
-    module = module or Recorder()
-    trainer = L.Trainer(
-        accelerator="cpu",
-        max_steps=steps,
-        max_epochs=-1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=root,
-        num_sanity_val_steps=0,
-        **options,
-    )
-    trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
-    return module, trainer
-
-
-def keys_of(batches):
-    return [key for batch in batches for key in batch[0]]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -167,35 +112,17 @@ def test_a_decoder_that_is_missing_is_refused_in_setup(videos, tmp_path, monkeyp
         fit(tmp_path, module_of(videos, decoder="torchcodec"), 1)
 
 
-RANK_PROGRAM = """
-import sys, warnings
-warnings.simplefilter("ignore")
-sys.path.insert(0, sys.argv[1])
-import json, os
-from test_video_data_module import fit, module_of
-module, trainer = fit(
-    sys.argv[3], module_of(sys.argv[2], val=sys.argv[2]), 5,
-    strategy="ddp", devices=2, use_distributed_sampler=False,
-    val_check_interval=5, check_val_every_n_epoch=None,
-)
-trainer.save_checkpoint(os.path.join(sys.argv[3], "two.ckpt"))
-with open(os.path.join(sys.argv[3], f"rank{trainer.global_rank}.json"), "w") as file:
-    json.dump({"seen": module.seen, "validated": module.validated}, file)
-"""
-
-
 @pytest.mark.ddp
 def test_two_ranks_together_read_what_one_reads_and_one_continues_their_order(videos, tmp_path):
-    program = tmp_path / "ranks.py"
-    program.write_text(RANK_PROGRAM)
-    here = str(Path(__file__).parent)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
-    command += ["--standalone", str(program), here, str(videos), str(tmp_path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    root = Path(jepakit.__file__).parents[1]
-    environment["PYTHONPATH"] = os.pathsep.join([str(root), str(root / "tests")])
-    subprocess.run(command, check=True, timeout=120, env=environment, capture_output=True)
-    ranks = [json.loads((tmp_path / f"rank{rank}.json").read_bytes()) for rank in (0, 1)]
+    ranks = seen_by_two_ranks(
+        tmp_path,
+        str(videos),
+        imports="from jepakit.data.video import FrameSampling, VideoDataModule",
+        data="VideoDataModule(sys.argv[1], val=sys.argv[1], sampling=FrameSampling(stride=2), "
+        "batch_size=2)",
+        module="Recorder()",
+        steps=5,
+    )
     together = [
         (a[0] + b[0], a[1] + b[1]) for a, b in zip(*(r["seen"] for r in ranks), strict=True)
     ]
