@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import torch
 from official import clips, difference, recorded
+from small_dynamics import SPACE, batch, small
 from torch import Tensor
 
-from jepakit.actions import FRANKA, ActionSpace, StateChange
+from jepakit.actions import FRANKA
 from jepakit.losses.sigreg import SketchedSigReg
-from jepakit.nn.readout import PooledPatches, VectorReadout
+from jepakit.nn.readout import VectorReadout
 from jepakit.nn.vit import VisionTransformer
 from jepakit.transitions import TransitionBatch
 from vjepa2.action_predictor import ActionPredictor
@@ -22,10 +23,6 @@ from vjepa2.checkpoints.official_action import action_predictor_rules, action_pr
 from vjepa2.checkpoints.pretrained import fill
 from vjepa2.dynamics import Dynamics
 from vjepa2.dynamics_objective import DynamicsObjective
-
-SPACE = ActionSpace(
-    ("x", "y"), (-1.0, -1.0), (1.0, 1.0), ("px", "py"), (StateChange((0, 1), (0, 1), scale=0.1),)
-)
 
 
 def official(record: dict[str, Any], rollout: int) -> Dynamics:
@@ -92,28 +89,6 @@ class TestRecorded:
         assert named.keys() == record["grads_auto2_f64"].keys()
         for name, expected in record["grads_auto2_f64"].items():
             assert difference(named[name], expected) <= 1e-6, name
-
-
-def small(**other: Any) -> Dynamics:
-    """A world model of windows of 5 frames with 16 latents each."""
-    torch.manual_seed(0)
-    encoder = VisionTransformer(24, depth=1, heads=2, frames=2, size=32, patch=8)
-    sizes: dict[str, Any] = {"width": 24, "depth": 2, "heads": 2, "pairing": "interleaved"}
-    sizes |= other.pop("sizes", {})
-    options: dict[str, Any] = {
-        "actions": SPACE,
-        "frames": 5,
-        "predictor": partial(ActionPredictor, **sizes),
-        "readout": partial(PooledPatches, side=2),
-    }
-    model = Dynamics(encoder, **(options | other))
-    for parameter in model.parameters():  # biases and norms too: a wrong path shows
-        parameter.data.add_(torch.randn_like(parameter) * 0.05)
-    return model.eval()
-
-
-def batch(frames: int = 5, size: int = 3) -> TransitionBatch:
-    return TransitionBatch.fake(size, frames=frames, generator=torch.Generator().manual_seed(1))
 
 
 def plainly(model: Dynamics, given: TransitionBatch, context: int, actions: Tensor) -> list[Tensor]:

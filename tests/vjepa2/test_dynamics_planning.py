@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from test_dynamics import SPACE, batch, small
+from small_dynamics import SPACE, batch, small
 from torch import Tensor
 
 from jepakit.planning import CEM, GoalDistance, GradientDescent, LatentPlanner, Solver, imagine

@@ -70,6 +70,17 @@ def test_pairs_copies_and_resimulations(data):
         assert len(pairs.first(2)) == 2
 
 
+def test_copies_know_ab_and_the_start_of_cd(data):
+    pairs = read_pairs(ShardReader(str(data), split="val"))["balls"]
+    found = copies(pairs)
+    np.testing.assert_array_equal(found["copy B"], pairs.past)
+    for pair in range(len(pairs)):
+        for frame in range(pairs.past.shape[1]):
+            start, moved = pairs.future[pair, 0], pairs.past[pair, frame] - pairs.past[pair, 0]
+            np.testing.assert_array_equal(found["copy C"][pair, frame], start)
+            np.testing.assert_allclose(found["copy motion"][pair, frame], start + moved)
+
+
 def test_tokens_are_of_ab_and_of_the_first_frame_of_cd(data):
     reader = ShardReader(str(data), split="val")
     pairs = read_pairs(reader)["balls"]

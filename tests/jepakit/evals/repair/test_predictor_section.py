@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from made_errors import made
 from synthetic_repair import FRESH, TRAINED, study
-from test_carried_errors import made
 
 from jepakit.evals.figures.style import to_png
 from jepakit.evals.pages.report import Text

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from made_errors import made
 from synthetic_repair import TRAINED, study
-from test_carried_errors import made
 
 from jepakit.evals.repair.advantage import mean_interval
 from jepakit.evals.repair.repair_measures import RegionDrift
