@@ -151,8 +151,9 @@ class CounterfactualHead(nn.Module):
     """Where each object will be in cd, from its place at the start and what tokens tell of it.
 
     The prediction is the motion that the readout sees in ab, begun at the object's new place, plus
-    a correction that is 0 at first: objects attend to each other in a few blocks. A head without
-    tokens knows starts and colours alone, and starts from rest.
+    a correction that is 0 at first: objects attend to each other in a few blocks. Of an object that
+    was not in ab nothing is read. A head without tokens knows starts and colours alone, and starts
+    from rest.
 
     Args:
         layout: sizes.
@@ -223,7 +224,8 @@ class CounterfactualHead(nn.Module):
             x = block(x, src_key_padding_mask=~(present | before))
         paths = rearrange(self.path(self.norm(x)), "b k (t p) -> b t k p", p=self.layout.axes)
         if reading is not None:
-            paths = paths + reading.past[:, 1:] - reading.past[:, :1]
+            moved = reading.past[:, 1:] - reading.past[:, :1]
+            paths = paths + moved * flags[:, None, :, 1:]
         future = torch.cat([start[:, None], start[:, None] + paths], dim=1)
         return Outcome(future, reading)
 

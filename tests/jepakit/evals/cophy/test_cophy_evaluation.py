@@ -91,6 +91,8 @@ def test_tokens_are_of_ab_and_of_the_first_frame_of_cd(data):
     assert tokens.shape == (2, 2 * 16 + 16, 2 * 4 * 4 * 3)
     first = seen.past[0, :2, :8, 8:16].reshape(2, 4, 2, 4, 2, 3).double().mean((2, 4)) / 255
     torch.testing.assert_close(tokens[0, 1], first.float().flatten(), atol=1e-5, rtol=0)
+    still = pixel_tokens(REQUEST)(seen.start[:, None].expand(-1, 4, -1, -1, -1))
+    torch.testing.assert_close(tokens[:, 32:], still[:, :16])  # every tubelet is the same
     shares = object_shares(reader, pairs, REQUEST)
     total = shares.sum(dim=2)
     torch.testing.assert_close(total[:, 0], torch.from_numpy(pairs.before).float())
@@ -115,7 +117,8 @@ def test_a_new_head_continues_what_it_sees_and_ignores_who_is_absent(data):
     tokens = torch.randn(len(pairs), 48, 16)
     outcome = head(tokens, t.future[:, 0], t.present, t.before)
     past = outcome.reading.past
-    torch.testing.assert_close(outcome.future - t.future[:, :1], past - past[:, :1])
+    moved = (past - past[:, :1]) * t.before[:, None, :, None]
+    torch.testing.assert_close(outcome.future - t.future[:, :1], moved)
     torch.nn.init.normal_(head.path.weight)
     one = head(tokens, t.future[:, 0], t.present, t.before).future
     moved = t.future[:, 0] + 5.0 * (~t.present)[..., None]
