@@ -38,7 +38,10 @@ def table_facts(
         f"{', '.join(scale.configs)}",
         "data": ", ".join(f"{name} {digest[:12]}" for name, digest in data.items()) or "none",
         "hardware": f"{hardware()}, {jobs} at a time with {counted(scale.threads, 'thread')} each",
-        "software": ", ".join(f"{name} {version}" for name, version in versions().items()),
+        "code": code_of(runs),
+        "software": ", ".join(
+            f"{name} {version}" for name, version in versions().items() if name != "jepakit"
+        ),
         "time": times(runs),
     }
 
@@ -54,6 +57,16 @@ def hardware() -> str:
                 break
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{cores} cores ({processor}){_gpu()}"
+
+
+def code_of(runs: list[TableRun]) -> str:
+    """Versions and commits of this code that ran the commands, most first."""
+    codes = Counter(record.code for run in runs for record in run.records().values())
+    every, unknown = codes.total(), codes.pop("", 0)
+    told = [f"jepakit {code}" for code, _ in codes.most_common()]
+    if unknown:
+        told.append(f"not recorded for {unknown} of {every} commands")
+    return ", ".join(told) or "nothing was run"
 
 
 def times(runs: list[TableRun]) -> str:

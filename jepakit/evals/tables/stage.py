@@ -11,11 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from jepakit.data.atomic import atomic_file
+from jepakit.training.versions import ROOT, code_version
 
 State = Literal["started", "done", "failed"]
 TRAIN = "train"
@@ -49,6 +50,7 @@ class Record:
         cpu_s: seconds of processor time, those of its own processes included.
         message: its last words, if it failed.
         taken_from: the table that ran it, if it was another.
+        code: version and commit that ran it, the last attempt; empty in records of old.
     """
 
     fingerprint: str
@@ -57,6 +59,7 @@ class Record:
     cpu_s: float = 0.0
     message: str = ""
     taken_from: str = ""
+    code: str = ""
 
 
 class StageFolder:
@@ -120,18 +123,19 @@ class Commands:
         before = folder.record(stage.name)
         old = before if before and before.fingerprint == stage.fingerprint else None
         wall, cpu = (old.wall_s, old.cpu_s) if old else (0.0, 0.0)
-        folder.write(stage.name, Record(stage.fingerprint, "started", wall, cpu))
-        code, more_wall, more_cpu = self._process(stage, folder, lock)
-        wall, cpu = wall + more_wall, cpu + more_cpu
-        if self.stopped and code:
-            folder.write(stage.name, Record(stage.fingerprint, "started", wall, cpu))
+        record = Record(stage.fingerprint, "started", wall, cpu, code=code_version(ROOT))
+        folder.write(stage.name, record)
+        status, more_wall, more_cpu = self._process(stage, folder, lock)
+        record = replace(record, wall_s=wall + more_wall, cpu_s=cpu + more_cpu)
+        if self.stopped and status:
+            folder.write(stage.name, record)
             return None
         missing = [str(path) for path in stage.products if not path.exists()]
-        if code or missing:
-            last = _last_words(folder.log(stage.name)) if code else f"it wrote no {missing[0]}"
-            record = Record(stage.fingerprint, "failed", wall, cpu, f"code {code}: {last}")
+        if status or missing:
+            last = _last_words(folder.log(stage.name)) if status else f"it wrote no {missing[0]}"
+            record = replace(record, state="failed", message=f"code {status}: {last}")
         else:
-            record = Record(stage.fingerprint, "done", wall, cpu)
+            record = replace(record, state="done")
         folder.write(stage.name, record)
         return record
 
