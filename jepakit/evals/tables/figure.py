@@ -72,6 +72,7 @@ def _draw(axes: Axes, result: TableResult, column: Column, rows: list[Row], *, n
     higher = result.metrics[column.identity][1]
     axes.set_title(textwrap.fill(column.title, 26), fontsize=8.5)
     axes.set_xlabel("right is better" if higher else "left is better")
+    axes.locator_params(axis="x", nbins=5)
     if named:
         names = [textwrap.shorten(row.name, 40, placeholder="…") for row in rows]
         axes.set_yticks(range(len(rows)), labels=names, color=INK)

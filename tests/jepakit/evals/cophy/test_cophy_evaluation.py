@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -163,6 +164,10 @@ def test_differences_are_paired():
     ahead = result.score("balls", "b").ahead
     assert (ahead.low, ahead.high) == pytest.approx((-1.0, -1.0))
     assert "-1.000 [-1.000, -1.000] *" in result.to_markdown()
+    errors["balls"]["b"] = np.arange(5.0)[::-1] + 0.5
+    unsure = CophyResult.of(errors, {"balls": tuple("vwxyz")}, {}, draws=100)
+    assert unsure.score("balls", "b").ahead.estimate == pytest.approx(-0.5)
+    assert "*" not in unsure.rows("balls")[1][1][-1]
 
 
 @pytest.mark.parametrize(
@@ -203,6 +208,26 @@ def test_a_missing_half_is_named(run, tmp_path, monkeypatch):
     cophy_like(str(tmp_path), pairs=4, val_pairs=2, **SHAPE)
     with pytest.raises(SystemExit, match=r"Pair 'blocktowerCF/\d/train-000001-blocks' has no 'cd'"):
         cophy(str(run), data=str(tmp_path))
+
+
+def test_of_a_video_cut_into_several_clips_the_first_counts(data, tmp_path, monkeypatch):
+    make = PairItem.make
+
+    def cut(self, form):
+        for clip in make(self, form):
+            details = clip.meta["details"]
+            for first in (0, form.frames):
+                span = [first, first + form.frames]
+                meta = clip.meta | {"details": details | {"frames": span}}
+                key = f"{clip.key}-{first:02d}"
+                yield replace(clip, key=key, meta=meta, states=clip.states + first)
+
+    monkeypatch.setattr(PairItem, "make", cut)
+    cophy_like(str(tmp_path), pairs=12, val_pairs=6, **SHAPE)
+    whole, found = (read_pairs(ShardReader(str(f), split="val")) for f in (data, tmp_path))
+    for task, pairs in whole.items():
+        np.testing.assert_array_equal(found[task].past, pairs.past)
+        np.testing.assert_array_equal(found[task].future, pairs.future)
 
 
 def test_data_without_pairs_say_what_to_get(run, tmp_path):

@@ -195,6 +195,23 @@ def test_pairs_that_choose_are_never_learnt_from(seen, monkeypatch):
     assert len({tuple(rows) for rows in learnt}) == SHORT.steps
 
 
+def test_the_seed_draws_the_batches(seen, monkeypatch):
+    _, tokens, _, targets = seen
+    monkeypatch.setattr(training, "split_rows", lambda *_: (np.arange(8, 64), np.arange(8)))
+    drawn = []
+    for seed in (0, 0, 1):
+        shown = []
+
+        def given(rows, shown=shown):
+            shown.append(rows.tolist())
+            return tokens[rows]
+
+        recipe = replace(SHORT, seed=seed)
+        train_head(new_head(tokens.shape[-1]), given, targets, recipe)
+        drawn.append(shown)
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
 @pytest.mark.parametrize(("losses", "kept"), [([9, 5, 2, 3, 4], 2), ([1, 5, 2, 3, 4], 0)])
 def test_the_best_moment_is_kept_be_it_the_start(seen, monkeypatch, losses, kept):
     _, tokens, _, targets = seen

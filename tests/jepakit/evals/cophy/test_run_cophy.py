@@ -9,21 +9,21 @@ from tiny_runs import MARKS, tiny_config
 from data_prep.simulated.cophy_like import cophy_like
 from jepakit.evals.cophy import run_cophy
 from jepakit.evals.cophy.baselines import copies, position_errors
+from jepakit.evals.cophy.head import PositionScale
 from jepakit.evals.cophy.options import CophyOptions
 from jepakit.evals.cophy.result import NO_CLIP, PIXELS, TRAINED, UNTRAINED
 from jepakit.evals.cophy.training import train_head
 from jepakit.training.runs import load_run
 
 pytestmark = MARKS
+SHAPE = {"frames": 4, "size": 32, "patch": 8, "tubelet": 2, "image": "png"}
 FAST = {"steps": 2, "finetune_steps": 2, "draws": 20, "device": "cpu", "task": "balls"}
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
-    cophy_like(
-        str(folder), pairs=24, val_pairs=6, frames=4, size=32, patch=8, tubelet=2, image="png"
-    )
+    cophy_like(str(folder), pairs=24, val_pairs=6, **SHAPE)
     return str(folder)
 
 
@@ -36,7 +36,7 @@ def run(data, tmp_path_factory):
 
 @pytest.fixture
 def trainings(monkeypatch):
-    """Every training of a head: its first tokens, its head's mean, and how it was called."""
+    """Every training of a head: first tokens, mean of its tokens, recipe, options, targets."""
     found = []
 
     def note(head, tokens, targets, recipe, **more):
@@ -79,8 +79,17 @@ def test_entrants_see_the_run_its_untrained_twin_pixels_and_nothing(run, data, t
     assert all("encoder" not in more for _, _, _, more, _ in trainings)
 
 
-def test_fine_tuning_goes_on_with_the_encoder_at_a_tenth_of_its_rate(run, data, trainings):
+def test_fine_tuning_goes_on_with_the_encoder_at_a_tenth_of_its_rate(
+    run, data, trainings, monkeypatch
+):
     before = {name: value.clone() for name, value in load_run(run).state_dict().items()}
+    first_rows, train = [], run_cophy.train_head
+
+    def note(head, *given, **more):
+        first_rows.append(head.row.weight.detach().clone())
+        return train(head, *given, **more)
+
+    monkeypatch.setattr(run_cophy, "train_head", note)
     options = CophyOptions(**FAST, mode="finetune", seeds=2)
     run_cophy.RunCophy(run, data, options=options).measure()
     # encoder, the same fine-tuned, twin, the same fine-tuned, pixels, no clip; twice.
@@ -93,6 +102,8 @@ def test_fine_tuning_goes_on_with_the_encoder_at_a_tenth_of_its_rate(run, data, 
     torch.testing.assert_close(trainings[1][0], trainings[7][0])
     torch.testing.assert_close(trainings[0][0], trainings[1][0])
     assert not torch.allclose(trainings[3][0], trainings[9][0])
+    assert not torch.allclose(first_rows[0], first_rows[6])
+    assert torch.equal(first_rows[0], first_rows[2])  # all entrants of a seed begin alike
     after = load_run(run).state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
@@ -132,3 +143,17 @@ def test_numbers_of_pairs_are_limited_by_side(run, data):
     (task,) = run_cophy.RunCophy(run, data, options=options).tasks
     assert {part: len(pairs) for part, pairs in task.pairs.items()} == {"train": 7, "test": 2}
     assert len(task.shares) == 7
+
+
+def test_positions_are_scaled_by_training_pairs_alone(run, data):
+    (task,) = run_cophy.RunCophy(run, data, options=CophyOptions(**FAST)).tasks
+    scale = PositionScale.of(task.pairs["train"])
+    assert task.scale.size == scale.size
+    assert torch.equal(task.scale.centre, scale.centre)
+    assert task.scale.size != PositionScale.of(task.pairs["test"]).size
+
+
+def test_a_test_split_is_preferred_to_a_validation_split(run, tmp_path):
+    cophy_like(str(tmp_path), pairs=4, val_pairs=2, test_pairs=4, **SHAPE)
+    cophy = run_cophy.RunCophy(run, str(tmp_path), options=CophyOptions(**FAST))
+    assert (cophy.test_split, len(cophy.tasks[0].pairs["test"])) == ("test", 2)
