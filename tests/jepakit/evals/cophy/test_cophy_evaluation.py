@@ -218,9 +218,11 @@ def test_of_a_video_cut_into_several_clips_the_first_counts(data, tmp_path, monk
             details = clip.meta["details"]
             for first in (0, form.frames):
                 span = [first, first + form.frames]
-                meta = clip.meta | {"details": details | {"frames": span}}
-                key = f"{clip.key}-{first:02d}"
-                yield replace(clip, key=key, meta=meta, states=clip.states + first)
+                meta = clip.meta | {
+                    "key": f"{clip.key}-{first:02d}",
+                    "details": details | {"frames": span},
+                }
+                yield replace(clip, key=meta["key"], meta=meta, states=clip.states + first)
 
     monkeypatch.setattr(PairItem, "make", cut)
     cophy_like(str(tmp_path), pairs=12, val_pairs=6, **SHAPE)
