@@ -53,7 +53,10 @@ def _number(root: Path) -> str:
     project = root / "pyproject.toml"
     if project.exists():
         return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
-    return metadata.version("jepakit")
+    try:
+        return metadata.version("jepakit")
+    except metadata.PackageNotFoundError:  # a bare copy of the folders
+        return "version unknown"
 
 
 def _git(root: Path, *words: str) -> str | None:

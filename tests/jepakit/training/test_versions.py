@@ -70,6 +70,10 @@ def test_an_installed_package_inside_a_repository_has_its_number_alone(
     assert code_version(inner) == "9.9 of jepakit"
 
 
+def test_a_bare_copy_of_the_folders_has_no_version(tmp_path: Path) -> None:
+    assert code_version(tmp_path) == "version unknown"
+
+
 def test_without_git_the_commit_is_unknown(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(checkout / "nothing"))
     assert code_version(checkout) == "3.2.1 (commit unknown)"
