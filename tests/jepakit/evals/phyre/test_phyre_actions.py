@@ -8,6 +8,7 @@ from jepakit.evals.phyre import actions as actions_module
 from jepakit.evals.phyre.action_bank import ActionBank, digest_of
 from jepakit.evals.phyre.actions import TaskActions, Tries, draw, judge, try_in_order
 from worlds.phyre import Status, attempt, place, random_actions
+from worlds.phyre.auccess import MAX_ATTEMPTS
 
 
 @pytest.fixture
@@ -148,6 +149,23 @@ def test_refuses_no_actions_and_no_room(tmp_path, monkeypatch):
     monkeypatch.setattr(actions_module, "MAX_DRAWS", 20)
     with pytest.raises(ValueError, match="no room: fewer than 2 valid actions among 40"):
         store.actions_of([full], 2)
+
+
+def test_no_agent_tries_more_than_a_hundred_actions(monkeypatch):
+    """The 101st would solve the task."""
+    last = MAX_ATTEMPTS
+    tries = Tries(toy_task(), np.zeros((last + 5, 3)), np.zeros(last + 5, np.int8))
+    tries.actions[:, 0] = np.arange(last + 5) / 255
+    monkeypatch.setattr(
+        actions_module,
+        "attempt",
+        lambda _, action: Status.SOLVED if action[0] * 255 > last - 0.5 else Status.NOT_SOLVED,
+    )
+    found = try_in_order(tries, [np.arange(last + 5)])
+    assert (found.outcomes[:last] == Status.NOT_SOLVED).all()
+    assert not found.outcomes[last:].any()
+    first = try_in_order(tries, [np.arange(last + 5)[::-1]])
+    assert (first.outcomes != 0).sum() == 1  # solved at once, and nothing more is tried
 
 
 @pytest.mark.slow

@@ -34,8 +34,7 @@ class Oracle:
         self.sign = sign
 
     def learn(self, train, dev):
-        assert train
-        assert dev
+        assert (len(train), len(dev)) == (4, 2)
         return Learned(self.scores, {"sign": self.sign})
 
     def scores(self, candidates):
