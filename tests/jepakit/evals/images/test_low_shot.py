@@ -2,8 +2,10 @@
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from jepakit.evals.images.label_draws import balanced_folds
 from jepakit.evals.images.low_shot import ALONE, fit_logistic, fit_low_shot
 
 RNG = np.random.default_rng(0)
@@ -48,6 +50,29 @@ def test_noise_wants_strong_regularisation():
     (alone,) = fit_logistic(noise, LABELS, classes=4, falling=[found.strength])
     own = found.model.probabilities(noise)
     np.testing.assert_allclose(own, alone.probabilities(noise), atol=2e-4)
+
+
+def test_the_strength_is_chosen_on_pictures_left_out_of_the_fit():
+    """By the same folds and scikit-learn; on what it was fitted to, the weakest would win."""
+    rng = np.random.default_rng(4)
+    few = (0.7 * CENTRES[LABELS] + 1.5 * rng.normal(size=(80, 10))).astype(np.float32)
+    few = np.concatenate([few, rng.normal(size=(80, 50)).astype(np.float32)], axis=1)
+    strengths = (10.0, 1.0, 0.1, 1e-3)
+    fold = balanced_folds(LABELS, 3, np.random.default_rng(2))
+    hits = {strength: 0 for strength in strengths}
+    fitted = dict(hits)
+    for strength in strengths:
+        for number in range(3):
+            there, here = fold != number, fold == number
+            C = 1 / (strength * there.sum())
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=10_000))
+            model.fit(few[there], LABELS[there])
+            hits[strength] += (model.predict(few[here]) == LABELS[here]).sum()
+            fitted[strength] += model.score(few[there], LABELS[there])
+    best = max(hits, key=lambda strength: (hits[strength], strength))
+    assert max(fitted, key=fitted.__getitem__) < best < max(strengths)
+    found = fit_low_shot(few, LABELS, classes=4, rng=np.random.default_rng(2), strengths=strengths)
+    assert (found.strength, found.at_edge) == (best, False)
 
 
 def test_a_single_picture_per_class():
