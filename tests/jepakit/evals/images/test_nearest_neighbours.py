@@ -72,6 +72,11 @@ def test_the_number_is_chosen_on_held_out_pictures_and_capped():
     assert list(chosen.selection) == [1, 5, 40]
     best = max(chosen.selection.values())
     assert chosen.k == min(k for k, accuracy in chosen.selection.items() if accuracy == best)
+    for k, accuracy in chosen.selection.items():  # none of the pictures asked about may vote
+        votes = [
+            slow_votes(features[fit], labels[fit], features[row], k, 0.07, 4) for row in selection
+        ]
+        assert accuracy == (np.argmax(votes, axis=1) == labels[selection]).mean()
     apart, labels = blobs(60, 0, spread=1e-3)
     easy = choose_neighbours(apart, labels, fit, selection, classes=4, ks=(1, 5))
     assert (easy.k, easy.selection[1]) == (1, 1.0)
