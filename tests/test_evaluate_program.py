@@ -6,6 +6,7 @@ import csv
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -123,7 +124,7 @@ def test_probe_defaults_to_the_run_folder(data: Path, tmp_path: Path) -> None:
     }
 
 
-def measure(run: Path, data: Path, **options: str) -> ProbeResult:
+def measure(run: Path, data: Path, **options: Any) -> ProbeResult:
     settings = ProbeSettings(seeds=2, draws=50)
     return RunProbe(run, str(data), options=ProbeOptions(**options), settings=settings).measure()
 
@@ -147,6 +148,22 @@ def test_pooling_over_time_widens_the_features(run: Path, data: Path) -> None:
     assert "context encoder" in wide.notes["encoder"]
 
 
+def test_the_pixel_control_reads_as_many_values_as_the_encoder_or_as_are_asked_for(
+    run: Path, data: Path
+) -> None:
+    level = measure(run, data).labels[1].score("pixels", "r2").interval.estimate
+    plain, more, fewer = (measure(run, data, pixel_components=count) for count in (24, 150, 1))
+    assert plain.labels[1].score("pixels", "r2").interval.estimate == level
+    assert "first 24 principal components" in plain.notes["pixels"]
+    assert "first 150 principal components" in more.notes["pixels"]
+    values, own = (
+        [found.labels[1].score(name, "r2").by_seed for found in (plain, more, fewer)]
+        for name in ("pixels", "encoder")
+    )
+    assert len(set(values)) == 3
+    assert len(set(own)) == 1
+
+
 def test_which_encoder_is_taken(run: Path) -> None:
     module = build_run(run)
     assert encoder_of(module, "target") is module.target_encoder
@@ -157,6 +174,11 @@ def refusal(*arguments: str) -> str:
     with pytest.raises(SystemExit) as stop:
         evaluate.main(["probe", *arguments])
     return str(stop.value.code)
+
+
+def test_refuses_pixels_without_a_component(run: Path, data: Path) -> None:
+    told = refusal(str(run), "--data", str(data), "--pixel_components", "0")
+    assert "pixel_components must be at least 1, got 0" in told
 
 
 def test_refuses_a_folder_that_is_no_run(data: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ def probe(
     draws: int = 2000,
     interval: Literal["percentile", "bca"] = "percentile",
     pixels: int = 16,
+    pixel_components: int | None = None,
     batch_size: int = 64,
     device: str = "auto",
     out: str | None = None,
@@ -43,6 +44,8 @@ def probe(
         draws: Bootstrap draws, of whole tasks.
         interval: Kind of the bootstrap interval.
         pixels: Side of the shrunk clips of the pixel control.
+        pixel_components: Principal components that it reads; as many as the encoder has values if
+            not given, so that no probe has more inputs. More of them know more.
         batch_size: Clips per forward pass.
         device: Where encoders run; auto takes a GPU where there is one.
         out: Folder of the results; the run folder if not given.
@@ -55,6 +58,7 @@ def probe(
         "test_split": test_split,
         "group": group,
         "pixels": pixels,
+        "pixel_components": pixel_components,
         "batch_size": batch_size,
         "device": device,
     }

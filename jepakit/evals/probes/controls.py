@@ -47,7 +47,7 @@ def pixel_featuriser(side: int = 16) -> Featuriser:
 def reduce_pixels(
     pixels: np.ndarray, fit_on: Int[np.ndarray, " fitted"], *, width: int, seed: int
 ) -> Float[np.ndarray, "n kept"]:
-    """The first ``width`` principal components of the pixels, so that no probe has more inputs.
+    """The first ``width`` principal components of the pixels.
 
     The components are fitted on the rows ``fit_on`` (the training part) only; where there are
     fewer of those or fewer pixels than ``width``, as many components as exist are kept.

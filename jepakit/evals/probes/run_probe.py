@@ -45,6 +45,8 @@ class ProbeOptions:
         test_split: clips that they are judged on.
         group: field of a clip's details that names its task; clips of one task stay together.
         pixels: side of the shrunk clips of the pixel control.
+        pixel_components: principal components that it reads; None for as many as the encoder has
+            values. More of them know more.
         batch_size: clips per forward pass.
         device: where the encoders run; ``auto`` takes a GPU where there is one.
     """
@@ -56,8 +58,14 @@ class ProbeOptions:
     test_split: str = "val"
     group: str = "group"
     pixels: int = 16
+    pixel_components: int | None = None
     batch_size: int = 64
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse a control without a component."""
+        if self.pixel_components is not None and self.pixel_components < 1:
+            raise ValueError(f"pixel_components must be at least 1, got {self.pixel_components}.")
 
 
 def encoder_of(module: JepaModule, which: Which) -> Encoder:
@@ -138,7 +146,8 @@ class RunProbe:
         }
         width = joined[ENCODER].shape[1]
         random = [joined[f"{RANDOM} {seed}"] for seed in range(self.settings.seeds)]
-        pixels = reduce_pixels(joined[PIXELS], np.flatnonzero(~is_test), width=width, seed=0)
+        kept = self.options.pixel_components or width
+        pixels = reduce_pixels(joined[PIXELS], np.flatnonzero(~is_test), width=kept, seed=0)
         return run_probe_suite(
             {ENCODER: [joined[ENCODER]], RANDOM: random, PIXELS: [pixels]},
             {
@@ -198,7 +207,8 @@ class RunProbe:
             ENCODER: f"the trained {name}, frozen, mean over {pooled}: {width} values per clip",
             RANDOM: f"the same network untrained, {draws} of its weights, one for each seed",
             PIXELS: f"all frames shrunk to {o.pixels} x {o.pixels} pixels, the first {pixels} "
-            "principal components of the training clips",
+            "principal components of the training clips"
+            + ("" if o.pixel_components else ", at most as many as the encoder has values"),
         }
 
     def _source(self, train: int, test: int) -> dict[str, str]:
