@@ -22,18 +22,17 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     Args:
         packages: by default those that decide what a run computes.
     """
-    found = {"python": platform.python_version(), "jepakit": code_version(ROOT)}
+    found = {"python": platform.python_version(), "jepakit": _own_version()}
     for package in packages:
         with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found
 
 
-@functools.cache
-def code_version(root: Path) -> str:
+def code_version(root: Path = ROOT) -> str:
     """``0.1.0``, and of a git checkout its commit: ``0.1.0 (0f3a9c51d2e4, changed)``.
 
-    Asked once, since a process goes on with the code that it began with.
+    As it is now, which is what a process that starts now will run.
 
     Args:
         root: folder above the package. ``changed``: files that git tracks differ from the commit;
@@ -47,6 +46,12 @@ def code_version(root: Path) -> str:
     if commit is None or changes is None:
         return f"{number} (commit unknown)"
     return f"{number} ({commit}{', changed' if changes else ''})"
+
+
+@functools.cache
+def _own_version() -> str:
+    """As it was when first asked: a process goes on with the code that it began with."""
+    return code_version()
 
 
 def _number(root: Path) -> str:

@@ -21,6 +21,7 @@ from jepakit.evals.figures.style import (
 from jepakit.evals.tables.definition import Column, Row
 from jepakit.evals.tables.result import TableResult
 
+ACROSS = 3  # panels side by side, at most
 COLOURS = {"yes": PALETTE[2], "no": PALETTE[1], "open": NEUTRAL, None: PALETTE[0]}
 MEANING = {
     "yes": "sign as in the paper or as expected",
@@ -41,8 +42,8 @@ def difference_figure(result: TableResult) -> Figure:
     if not columns:
         raise ValueError("No differences to draw.")
     rows = [row for row in result.table.rows if row.identity != result.table.reference]
-    across = 2 if len(columns) == 4 else min(len(columns), 3)
-    bands = -(-len(columns) // across)
+    bands = -(-len(columns) // ACROSS)
+    across = -(-len(columns) // bands)
     figure = new_figure(WIDTH, bands * (0.6 + 0.27 * len(rows)) + 0.5)
     grid = figure.subplots(bands, across, squeeze=False, sharey=True)
     for number, axes in enumerate(grid.ravel()):

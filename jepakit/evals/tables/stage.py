@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from jepakit.data.atomic import atomic_file
-from jepakit.training.versions import ROOT, code_version
+from jepakit.training.versions import code_version
 
 State = Literal["started", "done", "failed"]
 TRAIN = "train"
@@ -50,7 +50,7 @@ class Record:
         cpu_s: seconds of processor time, those of its own processes included.
         message: its last words, if it failed.
         taken_from: the table that ran it, if it was another.
-        code: version and commit that ran it, the last attempt; empty in records of old.
+        code: version and commit of the last attempt; empty where it was not recorded.
     """
 
     fingerprint: str
@@ -123,7 +123,7 @@ class Commands:
         before = folder.record(stage.name)
         old = before if before and before.fingerprint == stage.fingerprint else None
         wall, cpu = (old.wall_s, old.cpu_s) if old else (0.0, 0.0)
-        record = Record(stage.fingerprint, "started", wall, cpu, code=code_version(ROOT))
+        record = Record(stage.fingerprint, "started", wall, cpu, code=code_version())
         folder.write(stage.name, record)
         status, more_wall, more_cpu = self._process(stage, folder, lock)
         record = replace(record, wall_s=wall + more_wall, cpu_s=cpu + more_cpu)

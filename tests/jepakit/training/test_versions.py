@@ -24,11 +24,6 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture(autouse=True)
-def forget() -> None:
-    code_version.cache_clear()
-
-
 def test_a_checkout_names_its_commit(checkout: Path) -> None:
     commit = git(checkout, "rev-parse", "HEAD")[:12]
     assert code_version(checkout) == f"3.2.1 ({commit})"
@@ -37,17 +32,21 @@ def test_a_checkout_names_its_commit(checkout: Path) -> None:
 def test_changed_files_are_told_and_untracked_ones_are_not(checkout: Path) -> None:
     (checkout / "notes.txt").write_text("mine")
     assert "changed" not in code_version(checkout)
-    code_version.cache_clear()
     with (checkout / "pyproject.toml").open("a") as file:
         file.write("# more\n")
     commit = git(checkout, "rev-parse", "HEAD")[:12]
     assert code_version(checkout) == f"3.2.1 ({commit}, changed)"
 
 
-def test_a_process_keeps_the_version_that_it_began_with(checkout: Path) -> None:
+def test_code_is_that_of_now_and_a_process_keeps_the_one_that_it_began_with(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = code_version(checkout)
+    kept = versions()["jepakit"]
     git(checkout, "commit", "--quiet", "--allow-empty", "-m", "second")
-    assert code_version(checkout) == before
+    assert code_version(checkout) != before
+    monkeypatch.setattr(module, "code_version", lambda: "later")
+    assert versions()["jepakit"] == kept
 
 
 def test_another_repository_in_the_environment_is_not_asked(

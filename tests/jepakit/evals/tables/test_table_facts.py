@@ -9,7 +9,7 @@ import pytest
 from toy_table import calls, make, write_repository
 
 from jepakit.evals.tables import stage
-from jepakit.training.versions import ROOT, code_version
+from jepakit.training.versions import code_version
 
 OUT = "runs/tables/toy_mini"
 
@@ -21,20 +21,30 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_table_names_the_code_of_its_commands(root: Path) -> None:
     result, _ = make(root, seeds=1)
-    assert result.facts["code"] == f"jepakit {code_version(ROOT)}"
+    assert result.facts["code"] == f"jepakit {code_version()}"
     assert result.facts["software"].startswith("python 3.")
     assert "jepakit" not in result.facts["software"]
-    assert f"- **code**: jepakit {code_version(ROOT)}" in (root / OUT / "table.md").read_text()
+    assert f"- **code**: jepakit {code_version()}" in (root / OUT / "table.md").read_text()
 
 
 def test_commands_of_several_commits_are_told_apart(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(root, seeds=1)
-    monkeypatch.setattr(stage, "code_version", lambda _: "9.9 (later)")
+    monkeypatch.setattr(stage, "code_version", lambda: "9.9 (later)")
     (root / OUT / "runs" / "less-s0" / "checkpoints" / "last.ckpt").unlink()
     result, _ = make(root, seeds=1)
-    assert result.facts["code"] == f"jepakit {code_version(ROOT)}, jepakit 9.9 (later)"
+    assert result.facts["code"] == f"jepakit {code_version()}, jepakit 9.9 (later)"
+
+
+def test_code_that_changes_while_a_table_is_made_is_noticed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command is a process of its own, and runs what is there when it starts."""
+    codes = iter(["1 (a)", "1 (b)", "1 (b)", "1 (b)"])
+    monkeypatch.setattr(stage, "code_version", lambda: next(codes))
+    result, _ = make(root, seeds=1)
+    assert result.facts["code"] == "jepakit 1 (b), jepakit 1 (a)"
 
 
 def test_records_from_before_codes_were_kept_are_read_and_told(root: Path) -> None:
